@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { UpdateError } from './errors.ts';
+import { isReleaseVersion, packageName, quote, signatureName } from './version.ts';
+
+/** A release file is some hundred bytes; notes may be long, a megabyte of them is not notes. */
+export const maxReleaseFileBytes = 64 * 1024;
+
+/**
+ * What a server says of its newest release (`version.json`). The four old keys are those that the updater of 2018
+ * reads; the others came later and are optional, so that a hand-written file of four keys still works.
+ * Nothing here is trusted: it decides what to fetch, the signature decides what to run.
+ */
+const releaseFileSchema = z
+  .object({
+    version: z.number().refine(isReleaseVersion, 'expected whole seconds since the epoch, 9 to 12 digits'),
+    package: z.string().optional(),
+    signature: z.string().optional(),
+    public_key: z.string().max(200).optional(),
+    size: z.int().positive().optional(),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits')
+      .optional(),
+    hardware: z.array(z.string().max(64)).max(64).optional(),
+    notes: z.string().max(16_384).optional(),
+  })
+  .refine((file) => file.package === undefined || file.package === packageName(file.version), {
+    path: ['package'],
+    error: 'expected opq-box-update-<version>.tar.bz2 with the version above',
+  })
+  .refine((file) => file.signature === undefined || file.signature === signatureName(file.version), {
+    path: ['signature'],
+    error: 'expected the name of the package and .sig',
+  });
+
+export type ReleaseFile = z.output<typeof releaseFileSchema>;
+
+/**
+ * Reads a release file as a server sent it.
+ * @param bytes the whole file, at most `maxReleaseFileBytes`
+ * @throws UpdateError NOT_OUR_SERVER (a web page), RELEASE_FILE_INVALID (anything else that is wrong)
+ */
+export function parseReleaseFile(bytes: Uint8Array): ReleaseFile {
+  const text = decodeUtf8(bytes);
+  if (/^\s*</.test(text)) {
+    throw new UpdateError('NOT_OUR_SERVER', `Expected a release file (JSON), found a web page: ${quote(text.trim(), 40)}.`);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw invalid(`is not JSON: ${quote(text, 40)}`, cause);
+  }
+  const duplicate = duplicateKey(text);
+  if (duplicate !== undefined) throw invalid(`has the key ${quote(duplicate)} twice`);
+  const result = releaseFileSchema.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  throw invalid(`is wrong at ${quote(issue.path.join('.') || 'its top')}: ${issue.message}`);
+}
+
+/** The text of a release file: stable key order, as `version.json` is compared and cached byte by byte. */
+export function formatReleaseFile(file: ReleaseFile): string {
+  const { version, package: name, signature, public_key, size, sha256, hardware, notes } = file;
+  return `${JSON.stringify({ version, package: name, signature, public_key, size, sha256, hardware, notes }, null, 2)}\n`;
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  if (bytes.length > maxReleaseFileBytes) throw invalid(`is longer than ${maxReleaseFileBytes} bytes`);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw invalid('is not UTF-8 text', cause);
+  }
+}
+
+const invalid = (what: string, cause?: unknown) =>
+  new UpdateError('RELEASE_FILE_INVALID', `The release file ${what}.`, { cause });
+
+/**
+ * The first key that the top object of valid JSON holds twice. JSON.parse keeps the last one silently, another
+ * reader may keep the first: two readers must never see two releases in one file.
+ */
+function duplicateKey(json: string): string | undefined {
+  const seen = new Set<string>();
+  let depth = 0;
+  // Strings (with what follows, as only keys are followed by a colon) or brackets; all else is skipped.
+  for (const [token, string, colon] of json.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|[[\]{}]/g)) {
+    if (string === undefined) depth += token === '{' || token === '[' ? 1 : -1;
+    else if (colon !== undefined && depth === 1) {
+      const key: string = JSON.parse(string);
+      if (seen.has(key)) return key;
+      seen.add(key);
+    }
+  }
+  return undefined;
+}

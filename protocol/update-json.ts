@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { UpdateError } from './errors.ts';
+
+/** `update.json` is read into memory before anything is unpacked. */
+export const maxUpdateJsonBytes = 256 * 1024;
+
+const absoluteFolder = z
+  .string()
+  .max(255)
+  .regex(/^(\/[^/\u0000-\u001f\u007f\\]+)+$/, 'expected an absolute path without a slash at its end')
+  .refine((path) => !path.split('/').some((part) => part === '.' || part === '..'), 'expected no . or .. in the path');
+
+/** What a package may say of itself, below its signature: all optional, a package without it works like any other. */
+const updateJsonSchema = z.strictObject({
+  /** Hardware that the release fits, such as `rpi/3`; absent = any. */
+  hardware: z.array(z.string().min(1).max(64)).min(1).max(64).optional(),
+  /** Component name to its version. */
+  components: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/), z.string().max(64)).optional(),
+  /** systemd units to stop before and to check after, beside those of the configuration. */
+  services: z
+    .array(z.string().regex(/^[A-Za-z0-9@_.-]{1,120}\.service$/))
+    .max(32)
+    .optional(),
+  /** Folders that install_update.sh writes, beside the `writable_paths` of the configuration. */
+  writable_paths: z.array(absoluteFolder).max(32).optional(),
+  /** Release notes for people, plain text. */
+  notes: z.string().max(16_384).optional(),
+  /** Bytes of all files together once unpacked. */
+  unpacked_bytes: z.int().nonnegative().optional(),
+});
+
+export type UpdateJson = z.output<typeof updateJsonSchema>;
+
+/** @throws UpdateError ARCHIVE_REFUSED with the key that is wrong */
+export function parseUpdateJson(bytes: Uint8Array): UpdateJson {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new UpdateError('ARCHIVE_REFUSED', 'update.json in the package is not JSON.', { cause });
+  }
+  const result = updateJsonSchema.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  throw new UpdateError(
+    'ARCHIVE_REFUSED',
+    `update.json in the package is wrong at "${issue.path.join('.') || 'its top'}": ${issue.message}.`,
+  );
+}

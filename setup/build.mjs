@@ -1,0 +1,35 @@
+// npm run build: one file a process into dist/, with everything it needs (a box runs no npm install).
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+const programs = {
+  'opq-updater': 'ui/cli.ts',
+  'opq-release': 'server/release/cli.ts',
+  'opq-update-server': 'server/main.ts',
+};
+
+const dist = new URL('../dist/', import.meta.url);
+await rm(dist, { recursive: true, force: true });
+await mkdir(dist, { recursive: true });
+// CommonJS: a module is then loaded where it is first needed, while ESM loads every import of Node's at the start.
+await writeFile(new URL('package.json', dist), '{ "type": "commonjs" }\n');
+
+for (const [name, entry] of Object.entries(programs)) {
+  await build({
+    absWorkingDir: new URL('..', import.meta.url).pathname,
+    entryPoints: [entry],
+    outfile: `dist/${name}.js`,
+    bundle: true,
+    platform: 'node',
+    target: 'node20.19',
+    format: 'cjs',
+    minify: true,
+    keepNames: true,
+    legalComments: 'none',
+    loader: { '.sh': 'text' },
+    // Some libraries ask import.meta.url for their place, which CommonJS does not have.
+    define: { 'import.meta.url': '__bundleUrl' },
+    banner: { js: '#!/usr/bin/env node\nconst __bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
+    logLevel: 'warning',
+  });
+}

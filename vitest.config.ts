@@ -1,6 +1,15 @@
+import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
+/** Shell programs are text, as setup/build.mjs bundles them. */
+const shellAsText = {
+  name: 'shell-as-text',
+  load: (id: string) =>
+    id.endsWith('.sh') ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}` : undefined,
+};
+
 export default defineConfig({
+  plugins: [shellAsText],
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/build-once.ts'],

@@ -118,6 +118,11 @@ export const errorCodes = {
     todo: 'wait, or start it by hand',
   },
   DISK_FULL: { exit: 5, meaning: 'not enough free space for the update', todo: 'free some space' },
+  DISK_FAILED: {
+    exit: 5,
+    meaning: 'the disk cannot be read or written',
+    todo: 'check the SD card and whether its file system is mounted read-only',
+  },
   QUARANTINED: {
     exit: 5,
     meaning: 'this release failed on this box before',
@@ -172,7 +177,7 @@ export const errorCodes = {
 
   DAEMON_UNREACHABLE: {
     exit: 7,
-    meaning: 'the updater\'s daemon does not answer',
+    meaning: "the updater's daemon does not answer",
     todo: 'systemctl status opq-updater',
   },
   NOT_PERMITTED: { exit: 8, meaning: 'that is not allowed for this user', todo: 'use sudo' },
@@ -206,8 +211,20 @@ export class UpdateError extends Error {
   }
 }
 
-/** Any thrown value as an UpdateError; what was not thrown on purpose becomes INTERNAL and keeps its cause. */
+const diskErrors: Readonly<Record<string, ErrorCode>> = {
+  ENOSPC: 'DISK_FULL',
+  EDQUOT: 'DISK_FULL',
+  EROFS: 'DISK_FAILED',
+  EIO: 'DISK_FAILED',
+};
+
+/**
+ * Any thrown value as an UpdateError. A full or failing disk has its own code wherever it shows; what else was not
+ * thrown on purpose becomes INTERNAL. The cause is kept.
+ */
 export function asUpdateError(thrown: unknown): UpdateError {
   if (thrown instanceof UpdateError) return thrown;
+  const disk = diskErrors[String((thrown as NodeJS.ErrnoException | null)?.code)];
+  if (disk) return new UpdateError(disk, (thrown as Error).message, { cause: thrown });
   return new UpdateError('INTERNAL', thrown instanceof Error ? thrown.message : String(thrown), { cause: thrown });
 }

@@ -16,7 +16,10 @@ export interface PublicKey {
  */
 export function parsePublicKey(pem: string, name = 'the key'): PublicKey {
   if (/PRIVATE KEY/.test(pem)) {
-    throw new UpdateError('KEY_INVALID', `${name} is a private key; a box holds public keys only. Take it off the box.`);
+    throw new UpdateError(
+      'KEY_INVALID',
+      `${name} is a private key; a box holds public keys only. Take it off the box.`,
+    );
   }
   const blocks = pem.match(/-----BEGIN [A-Z0-9 ]+-----/g) ?? [];
   if (blocks.length !== 1 || !/^-----BEGIN (RSA )?PUBLIC KEY-----$/.test(blocks[0]!)) {

@@ -43,7 +43,10 @@ export type ReleaseFile = z.output<typeof releaseFileSchema>;
 export function parseReleaseFile(bytes: Uint8Array): ReleaseFile {
   const text = decodeUtf8(bytes);
   if (/^\s*</.test(text)) {
-    throw new UpdateError('NOT_OUR_SERVER', `Expected a release file (JSON), found a web page: ${quote(text.trim(), 40)}.`);
+    throw new UpdateError(
+      'NOT_OUR_SERVER',
+      `Expected a release file (JSON), found a web page: ${quote(text.trim(), 40)}.`,
+    );
   }
   let json: unknown;
   try {

@@ -1,4 +1,4 @@
-import { createVerify, sign, type KeyObject, type Verify } from 'node:crypto';
+import { createVerify, type KeyObject, sign, type Verify } from 'node:crypto';
 import { UpdateError } from './errors.ts';
 import type { PublicKey } from './keys.ts';
 import { quote } from './version.ts';
@@ -6,9 +6,9 @@ import { quote } from './version.ts';
 /** RSA 16384 in base64 with line ends is under 3 KiB; a longer file is not a signature. */
 export const maxSignatureBytes = 4096;
 
-/** The text of a `.sig` file: base64 in lines of 76, as `openssl base64` writes it. */
+/** The text of a `.sig` file: base64 in lines of 64, as `openssl base64` writes it. */
 export function encodeSignature(signature: Buffer): string {
-  return `${signature.toString('base64').replace(/.{76}(?=.)/g, '$&\n')}\n`;
+  return `${signature.toString('base64').replace(/.{64}(?=.)/g, '$&\n')}\n`;
 }
 
 /**

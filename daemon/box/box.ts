@@ -1,0 +1,80 @@
+/**
+ * The machine that is updated, behind one door. The scratch box does to a folder what the systemd box does to a
+ * Raspberry Pi. Nothing outside this folder touches services, scripts, snapshots or the reboot.
+ */
+export interface Box {
+  readonly kind: 'systemd' | 'scratch';
+  /** One sentence for the log at the start: what this box is and what it cannot do. */
+  readonly about: string;
+
+  /** Another id after every boot. */
+  bootId(): Promise<string>;
+  /** How the boot before this one ended: all services were stopped in order, or the power went. */
+  lastShutdown(): Promise<'orderly' | 'cut'>;
+  identity(): Promise<Identity>;
+  /** False: the clock may be years off, as a box without a battery has it until the network told it the time. */
+  clockKnown(): Promise<boolean>;
+  /** Bytes that folders of the box take; one that does not exist takes none. */
+  sizeOf(paths: readonly string[]): Promise<number>;
+  /** Free space where `path` lies (or would lie), bytes that this process may use. */
+  freeBytes(path: string): Promise<number>;
+
+  service(name: string): Promise<Service>;
+  startService(name: string): Promise<void>;
+  /** @throws UpdateError SERVICE_NOT_STOPPED when it is still running afterwards */
+  stopService(name: string): Promise<void>;
+
+  /** Runs install_update.sh in `folder` as root; the script goes on if this process dies. */
+  runScript(run: ScriptRun): Promise<ScriptEnd>;
+  /** Ends whatever is left of the script, children included; fine when nothing runs. */
+  killScript(): Promise<void>;
+  /** Runs a program of the box's owner, such as a health check. */
+  runProgram(path: string, timeoutMs: number): Promise<{ readonly exitCode: number | null; readonly output: string }>;
+
+  /**
+   * Copies folders of the box as they are into a self-describing snapshot.
+   * @param folder where it goes; replaced if it exists
+   * @param paths folders of the box, absolute; one that does not exist is noted as such
+   * @param about what the snapshot says of itself: words without line ends
+   */
+  snapshot(folder: string, paths: readonly string[], about: Readonly<Record<string, string | number>>): Promise<void>;
+  /** True when the folders are still what the snapshot holds. */
+  snapshotHolds(folder: string): Promise<boolean>;
+  /**
+   * Puts the folders of a snapshot back, byte for byte; may be called again at any point.
+   * @throws UpdateError SNAPSHOT_DAMAGED (nothing was touched), RESTORE_FAILED
+   */
+  restore(folder: string): Promise<void>;
+  /** Everything written so far is on the disk when this returns. */
+  sync(): Promise<void>;
+
+  /** Reboots; returns once that is under way, this process then has seconds to live. */
+  reboot(): Promise<void>;
+}
+
+export interface Identity {
+  readonly name: string;
+  /** Such as `rpi/3`; null when it cannot be told. */
+  readonly hardware: string | null;
+}
+
+export interface Service {
+  /** `inactive` = stopped in order, `absent` = no such unit. */
+  readonly state: 'active' | 'starting' | 'failed' | 'inactive' | 'absent';
+  /** How often it was restarted by itself in this boot. */
+  readonly restarts: number;
+}
+
+export interface ScriptRun {
+  /** The unpacked top folder: working directory of the script. */
+  readonly folder: string;
+  /** Folders of the box that it may write. */
+  readonly writablePaths: readonly string[];
+  readonly timeoutMs: number;
+  onOutput(text: string): void;
+}
+
+export interface ScriptEnd {
+  readonly exitCode: number | null;
+  readonly timedOut: boolean;
+}

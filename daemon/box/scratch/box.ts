@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { UpdateError } from '../../../protocol/errors.ts';
+import type { Box, ScriptEnd, Service } from '../box.ts';
+import { makeSnapshot, restoreSnapshot, snapshotHolds } from '../snapshot.ts';
+import { freeBytes, sizeOf } from '../space.ts';
+import { syncFileSystem } from '../sync.ts';
+import { readBootId } from './init.ts';
+import { askInit } from './init-client.ts';
+import type { Result } from './systemctl.ts';
+
+/** A box below a folder: services, script, snapshot and rollback are real, the reboot ends only its processes. */
+export function scratchBox(root: string): Box {
+  const at = (path: string) => join(root, path);
+  const state = (name: string) => askInit<Service>(root, '/state', { name });
+  const systemctl = (...args: string[]) => askInit<Result>(root, '/systemctl', { args });
+  return {
+    kind: 'scratch',
+    about: `Scratch box in ${root}: install_update.sh runs unconfined, and a reboot ends only the processes of this box.`,
+    bootId: () => readBootId(root),
+    async lastShutdown() {
+      return (await readFile(at('run/last-shutdown'), 'utf8')).trim() === 'orderly' ? 'orderly' : 'cut';
+    },
+    identity: async () => ({ name: `scratch box on ${hostname()}`, hardware: null }),
+    clockKnown: async () => true,
+    sizeOf: (paths) => sizeOf(root, paths),
+    freeBytes,
+
+    service: state,
+    async startService(name) {
+      await systemctl('start', name);
+    },
+    async stopService(name) {
+      await systemctl('stop', name);
+      const { state: now } = await state(name);
+      if (now === 'active') throw new UpdateError('SERVICE_NOT_STOPPED', `${name} should be stopped, found it ${now}.`);
+    },
+
+    async runScript({ folder, timeoutMs, onOutput }) {
+      await refuseForeignScript(folder);
+      type Line = { text: string } | ScriptEnd;
+      const last = await askInit<Line>(root, '/script/run', { folder, timeoutMs }, (line) => {
+        if ('text' in line) onOutput(line.text);
+      });
+      return last as ScriptEnd;
+    },
+    async killScript() {
+      await askInit(root, '/script/kill', {});
+    },
+    async runProgram(path, timeoutMs) {
+      const { execa } = await import('execa');
+      const { exitCode, all } = await execa(path, {
+        reject: false,
+        all: true,
+        timeout: timeoutMs,
+        env: { OPQ_BOX_ROOT: root },
+      });
+      return { exitCode: exitCode ?? null, output: all };
+    },
+
+    snapshot: (folder, paths, about) => makeSnapshot(root, folder, paths, about),
+    snapshotHolds: (folder) => snapshotHolds(root, folder),
+    restore: (folder) => restoreSnapshot(root, folder),
+    sync: () => syncFileSystem(root),
+
+    async reboot() {
+      await systemctl('reboot');
+    },
+  };
+}
+
+/**
+ * A script made for a real box writes to /usr and /etc. Here that would be this machine's own, so only a script
+ * that knows of OPQ_BOX_ROOT runs.
+ */
+async function refuseForeignScript(folder: string): Promise<void> {
+  const script = await readFile(join(folder, 'install_update.sh'), 'latin1');
+  if (script.includes('OPQ_BOX_ROOT')) return;
+  throw new UpdateError(
+    'INSTALL_SCRIPT_FAILED',
+    'install_update.sh does not use OPQ_BOX_ROOT, so on a scratch box it would write to this machine itself: not run.',
+  );
+}

@@ -1,0 +1,100 @@
+/**
+ * What systemd is to a real box: starts the services and the daemon, keeps them running, runs the install script,
+ * reboots. It is the first process of a scratch box, and the only one that lives through a "reboot".
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { initServer } from './init-server.ts';
+import { scriptRunner } from './script.ts';
+import { endProcess, supervise } from './services.ts';
+import { writeShims } from './shims.ts';
+import { readUnit, unitNames } from './unit-file.ts';
+
+export interface ScratchOptions {
+  /** Folder that is `/` of the box. */
+  readonly root: string;
+  /** File that this process runs: started again for the daemon. */
+  readonly program: string;
+  /** Passed on to the daemon. */
+  readonly daemonArgs: readonly string[];
+}
+
+export interface ScratchInit {
+  /** Ends everything in order; resolves when all processes are gone. */
+  shutdown(): Promise<void>;
+}
+
+export async function startScratchBox(options: ScratchOptions, say: (text: string) => void): Promise<ScratchInit> {
+  const { root, program } = options;
+  const place = (path: string) => join(root, path);
+  mkdirSync(place('var/lib/scratch'), { recursive: true });
+  const orderlyMark = place('var/lib/scratch/orderly-shutdown');
+  const path = `${place('scratch-bin')}:${process.env.PATH}`;
+  const environment = { ...process.env, PATH: path, OPQ_BOX_ROOT: root };
+  writeShims(root, program);
+  const script = scriptRunner(environment, place('var/lib/scratch/script-group'));
+  const services = supervise(root, environment, say);
+  let daemon: ChildProcess | undefined;
+  let goingDown = false;
+
+  async function boot(): Promise<void> {
+    // On a box /run is in memory.
+    rmSync(place('run'), { recursive: true, force: true });
+    mkdirSync(place('run/opq-updater'), { recursive: true, mode: 0o700 });
+    const bootId = randomUUID();
+    writeFileSync(place('run/boot_id'), `${bootId}\n`);
+    writeFileSync(place('run/last-shutdown'), existsSync(orderlyMark) ? 'orderly\n' : 'cut\n');
+    rmSync(orderlyMark, { force: true });
+    await server.listen(place('run/init.sock'));
+    say(`boot ${bootId.slice(0, 8)}`);
+    goingDown = false;
+    for (const name of await unitNames(root)) {
+      if ((await readUnit(root, name))?.enabled) await services.start(name);
+    }
+    startDaemon();
+  }
+
+  function startDaemon(): void {
+    const child = spawn(
+      process.execPath,
+      [program, 'daemon', '--box', 'scratch', '--root', root, ...options.daemonArgs],
+      {
+        stdio: ['ignore', 'inherit', 'inherit'],
+        env: environment,
+      },
+    );
+    daemon = child;
+    child.once('exit', (code, signal) => {
+      if (goingDown || daemon !== child) return;
+      say(`the daemon ended with ${code ?? signal}, it is started again`);
+      setTimeout(() => !goingDown && startDaemon(), 500);
+    });
+  }
+
+  async function goDown(): Promise<void> {
+    goingDown = true;
+    if (daemon) await endProcess(daemon);
+    await script.kill();
+    await services.stopAll();
+    await server.close();
+    writeFileSync(orderlyMark, '');
+  }
+
+  async function reboot(): Promise<void> {
+    if (goingDown) return;
+    say('reboots');
+    await goDown();
+    await boot();
+  }
+
+  const server = initServer({ services, script, reboot: () => void reboot(), root });
+  await boot();
+  return { shutdown: goDown };
+}
+
+/** The id of the boot that a scratch box is in. */
+export const readBootId = async (root: string): Promise<string> =>
+  (await readFile(join(root, 'run/boot_id'), 'utf8')).trim();

@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface ScriptRequest {
+  readonly folder: string;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Runs install_update.sh as a plain child in a process group of its own: nothing confines it, and, as on a real
+ * box, it goes on when the daemon dies.
+ */
+export function scriptRunner(environment: NodeJS.ProcessEnv, groupFile: string) {
+  let running: ChildProcess | undefined;
+
+  async function kill(): Promise<void> {
+    const group = running?.pid;
+    if (group === undefined) return;
+    // Again and again, as a process may fork between two signals; bounded, as a zombie never goes.
+    for (let n = 0; n < 100 && signalGroup(group); n++) await sleep(20);
+  }
+
+  return {
+    kill,
+    async run(request: ScriptRequest, onOutput: (text: string) => void) {
+      await kill();
+      const child = spawn('bash', ['./install_update.sh'], {
+        cwd: request.folder,
+        env: environment,
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      running = child;
+      // A power cut in a test must end the script too.
+      writeFileSync(groupFile, `${child.pid}\n`);
+      let timedOut = false;
+      const timer = setTimeout(() => {
+        timedOut = true;
+        void kill();
+      }, request.timeoutMs);
+      for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', onOutput);
+      const exitCode = await new Promise<number | null>((resolve) => {
+        // `exit`, not `close`: a process that it left behind may hold the pipes open for ever.
+        child.once('exit', (code) => setTimeout(() => resolve(code), 50));
+        child.once('error', () => resolve(127));
+      });
+      clearTimeout(timer);
+      await kill();
+      rmSync(groupFile, { force: true });
+      running = undefined;
+      return { exitCode: timedOut ? null : exitCode, timedOut };
+    },
+  };
+}
+
+/** Kills a process group; false when nothing of it is left. */
+function signalGroup(group: number): boolean {
+  try {
+    process.kill(-group, 'SIGKILL');
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import { UpdateError } from '../../protocol/errors.ts';
+import restoreProgram from '../../systemd/restore.sh';
+import { exists, readIfThere, syncFolder } from '../files.ts';
+
+/** Undoes to files what `--preserve-permissions` and the like would otherwise lose; see systemd/restore.sh. */
+const wholeTruth = ['--numeric-owner', '--xattrs', '--xattrs-include=*', '--acls', '--no-selinux'];
+
+/**
+ * Copies folders below `root` into a self-describing snapshot: made under another name, hashed, fsynced, renamed.
+ * @param folder replaced if it exists
+ * @param paths as the box sees them, absolute
+ * @throws UpdateError DISK_FULL, DISK_FAILED
+ */
+export async function makeSnapshot(
+  root: string,
+  folder: string,
+  paths: readonly string[],
+  about: Readonly<Record<string, string | number>>,
+): Promise<void> {
+  const making = `${folder}.making`;
+  await rm(making, { recursive: true, force: true });
+  await mkdir(making, { mode: 0o700 });
+  const below = paths.map((path) => relative('/', path));
+  const there = await Promise.all(below.map((path) => exists(join(root, path))));
+  const folders = below.filter((_, i) => there[i]);
+  await writeFile(join(making, 'folders'), lines(folders));
+  await writeFile(join(making, 'absent'), lines(below.filter((_, i) => !there[i])));
+  await writeFile(
+    join(making, 'about'),
+    lines(Object.entries({ format: 1, ...about }).map(([key, value]) => `${key}=${value}`)),
+  );
+  // With no names GNU tar refuses to make an archive; an empty list of names is one without entries.
+  await tar(['--create', '--format=posix', '--one-file-system', ...wholeTruth], root, making, [
+    '--verbatim-files-from',
+    `--files-from=${join(making, 'folders')}`,
+  ]);
+  const names = ['tree.tar', 'folders', 'absent', 'about'];
+  const sums = await Promise.all(names.map(async (name) => `${await sha256(join(making, name))}  ${name}`));
+  await writeFile(join(making, 'SHA256SUMS'), lines(sums));
+  await Promise.all([...names, 'SHA256SUMS'].map((name) => syncFile(join(making, name))));
+  await syncFolder(making);
+  await rm(folder, { recursive: true, force: true });
+  await rename(making, folder);
+  await syncFolder(dirname(folder));
+}
+
+/** True when the folders on the box are still what the snapshot holds, and nothing was added. */
+export async function snapshotHolds(root: string, folder: string): Promise<boolean> {
+  const compare = await tar(['--compare', ...wholeTruth], root, folder, []);
+  if (compare.exitCode !== 0) return false;
+  // `--compare` does not see what has been added since.
+  const inSnapshot = await countNames(root, ['--list', `--file=${join(folder, 'tree.tar')}`]);
+  const names = ['--verbatim-files-from', `--files-from=${join(folder, 'folders')}`];
+  const onBox = await countNames(root, ['--create', '--one-file-system', '--verbose', '--file=/dev/null', ...names]);
+  return inSnapshot !== undefined && inSnapshot === onBox;
+}
+
+/** How many names a call of tar lists, or undefined when it fails. */
+async function countNames(root: string, args: string[]): Promise<number | undefined> {
+  const { execa } = await import('execa');
+  const { exitCode, stdout } = await execa('tar', [...args, '--quoting-style=escape'], {
+    cwd: root,
+    lines: true,
+    reject: false,
+  });
+  return exitCode === 0 ? stdout.length : undefined;
+}
+
+/**
+ * Puts a snapshot back by the restore program, the same one that the guard calls.
+ * @throws UpdateError SNAPSHOT_DAMAGED (nothing was touched), RESTORE_FAILED
+ */
+export async function restoreSnapshot(root: string, folder: string): Promise<void> {
+  const { execa } = await import('execa');
+  const program = join(dirname(folder), 'restore.sh');
+  await writeFile(program, restoreProgram);
+  await chmod(program, 0o700);
+  const { exitCode, stderr } = await execa('sh', [program, folder, root], { reject: false });
+  if (exitCode === 0) return;
+  const code = exitCode === 3 ? 'SNAPSHOT_DAMAGED' : 'RESTORE_FAILED';
+  throw new UpdateError(code, `The earlier release could not be put back: ${stderr.trim() || `exit ${exitCode}`}`);
+}
+
+async function tar(args: string[], root: string, folder: string, last: string[]) {
+  const { execa } = await import('execa');
+  const file = join(folder, 'tree.tar');
+  const creating = args[0] === '--create';
+  const result = await execa('tar', [...args, `--file=${file}`, `--directory=${root}`, ...last], {
+    reject: false,
+    env: { LC_ALL: 'C' },
+    // A comparison of a changed tree prints a line a file.
+    stdout: 'ignore',
+  });
+  // 1 from --create: a file changed while it was read; `stop` looks again once the services are down.
+  if (!creating || (result.exitCode ?? 2) <= 1) return result;
+  const code = /No space left|Disk quota/.test(result.stderr) ? 'DISK_FULL' : 'DISK_FAILED';
+  throw new UpdateError(code, `The snapshot in ${basename(folder)} could not be made: ${result.stderr.slice(-300)}`);
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** What a snapshot says of itself: `key=value` lines, which the guard reads too. */
+export async function readAbout(folder: string): Promise<Record<string, string>> {
+  const text = (await readIfThere(join(folder, 'about'))) ?? '';
+  return Object.fromEntries(
+    text.split('\n').flatMap((line) => [...line.matchAll(/^(\w+)=(.*)$/g)].map(([, k, v]) => [k, v])),
+  );
+}
+
+const lines = (texts: readonly string[]): string => texts.map((text) => `${text}\n`).join('');

@@ -1,0 +1,113 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Available, Fault } from '../protocol/control.ts';
+import { faultOf } from '../protocol/control.ts';
+import { asUpdateError, UpdateError } from '../protocol/errors.ts';
+import { type Offer, offerSchema } from './facts.ts';
+import { readIfThere, writeFileSafely } from './files.ts';
+import { networkOf } from './network.ts';
+import type { Tools } from './tools.ts';
+
+const memorySchema = z.object({
+  offer: offerSchema.nullable(),
+  last: z.object({ at: z.string(), fault: z.unknown().nullable() }).nullable(),
+  failures: z.int().nonnegative(),
+  backOffUntilMs: z.number(),
+});
+type Memory = z.output<typeof memorySchema>;
+
+const firstWaitMs = 5 * 60_000;
+const longestWaitMs = 24 * 3600_000;
+
+/** Asks the server what is newest; knows the last answer and how long to wait after failures. */
+export interface Checks {
+  /** Reads what an earlier daemon of this boot knew. */
+  start(): Promise<void>;
+  /** @throws UpdateError of the channel; the failure is counted and shown */
+  ask(): Promise<Offer | null>;
+  /** A failure of what was offered counts like one of asking; a success ends the wait. */
+  count(ok: boolean): Promise<void>;
+  readonly asking: boolean;
+  readonly offer: Offer | null;
+  readonly last: { readonly at: string; readonly fault: Fault | null } | null;
+  readonly backOffUntilMs: number;
+}
+
+type Parts = Pick<Tools, 'worker' | 'places' | 'clock' | 'config' | 'log'>;
+
+export function openChecks({ worker, places, clock, config, log }: Parts, changed: () => void): Checks {
+  // In memory only: a check that finds nothing writes nothing to the SD card.
+  const file = join(places.run, 'checks.json');
+  let memory: Memory = { offer: null, last: null, failures: 0, backOffUntilMs: 0 };
+  let asking: Promise<Offer | null> | undefined;
+
+  async function save(next: Partial<Memory>): Promise<void> {
+    memory = { ...memory, ...next };
+    await writeFileSafely(file, JSON.stringify(memory));
+    changed();
+  }
+
+  async function count(ok: boolean): Promise<void> {
+    const failures = ok ? 0 : memory.failures + 1;
+    const waitMs = Math.min(firstWaitMs * 2 ** Math.min(failures - 1, 20), longestWaitMs);
+    await save({ failures, backOffUntilMs: ok ? 0 : clock.now() + waitMs });
+  }
+
+  async function askNow(): Promise<Offer | null> {
+    const at = new Date(clock.now()).toISOString();
+    try {
+      const { values } = await config();
+      if (values.server_url === null) throw new UpdateError('CONFIG_INVALID', 'server_url is not set.');
+      const server = { url: values.server_url, versionFile: values.version_file, network: networkOf(values, places) };
+      const offer = await worker.do('latest', server);
+      log.info('checked', { offered: offer?.version ?? 'nothing' });
+      await save({ offer, last: { at, fault: null } });
+      return offer;
+    } catch (thrown) {
+      const error = asUpdateError(thrown);
+      log.error('check failed', error);
+      await save({ last: { at, fault: faultOf(error) } });
+      await count(false);
+      throw error;
+    }
+  }
+
+  return {
+    async start() {
+      const text = await readIfThere(file);
+      if (text === undefined) return;
+      const parsed = memorySchema.safeParse(JSON.parse(text));
+      if (parsed.success) memory = parsed.data;
+    },
+    ask() {
+      // Two who ask at once get one answer.
+      asking ??= askNow().finally(() => {
+        asking = undefined;
+        changed();
+      });
+      changed();
+      return asking;
+    },
+    count,
+    get asking() {
+      return asking !== undefined;
+    },
+    get offer() {
+      return memory.offer;
+    },
+    get last() {
+      return memory.last as Checks['last'];
+    },
+    get backOffUntilMs() {
+      // A clock that jumped back must not turn an hour into years.
+      return Math.min(memory.backOffUntilMs, clock.now() + longestWaitMs);
+    },
+  };
+}
+
+export const availableOf = (offer: Offer): Available => ({
+  version: offer.version,
+  size_bytes: offer.sizeBytes,
+  hardware: offer.hardware,
+  notes: offer.notes,
+});

@@ -1,0 +1,75 @@
+import { type Input, type KeyView, type OperationName, type Output, operations } from '../../protocol/control.ts';
+import { UpdateError } from '../../protocol/errors.ts';
+import { parsePublicKey } from '../../protocol/keys.ts';
+import type { Daemon } from '../daemon.ts';
+import { readHistory } from '../history.ts';
+import { addKey, listKeys, removeKey } from '../keys.ts';
+import { loadConfig, setConfig, viewConfig } from '../load-config.ts';
+import { networkOf } from '../network.ts';
+import { statusOf } from '../status.ts';
+
+/** Streams are answered by the server itself. */
+export type Answered = Exclude<OperationName, 'events'>;
+type Handlers = { readonly [K in Answered]: (input: Input<K>, daemon: Daemon) => Promise<Output[K]> };
+
+/** What each operation does: the other half of the table in protocol/control.ts. */
+export const handlers: Handlers = {
+  status: (_, daemon) => statusOf(daemon),
+  // Like the schedule, which cron may stand in for: a person's own wish is `install`.
+  check: ({ install }, daemon) => daemon.check({ install, by: 'schedule' }),
+  install: (input, daemon) => daemon.install(input),
+  install_file: ({ path, retry, allow_downgrade }, daemon) =>
+    daemon.installFile({ path, retry, allowDowngrade: allow_downgrade }),
+  cancel: async (_, daemon) => ({ cancelled: daemon.updates.cancel() }),
+  rollback: async (_, daemon) => ({ id: await daemon.updates.undo() }),
+  history: async ({ limit }, { tools }) => (await readHistory(tools.places)).slice(0, limit),
+  log: ({ lines }, { tools }) => tools.log.tail(lines),
+
+  async keys(_, { tools: { places, config } }) {
+    return (await listKeys(places, (await config()).values)).map(withoutPem);
+  },
+  async key_fetch({ url }, { tools: { worker, config, places } }) {
+    const network = networkOf((await config()).values, places);
+    const { pem } = await worker.do('fetchKey', { url, network });
+    const { kind, fingerprint } = parsePublicKey(pem, url);
+    return { pem, kind, fingerprint };
+  },
+  async key_add({ name, pem }, daemon) {
+    const { places, config, log } = daemon.tools;
+    const key = await addKey(places, (await config()).values, name, pem);
+    log.warn('a key was pinned', { name, fingerprint: key.fingerprint });
+    daemon.changed();
+    return key;
+  },
+  async key_remove({ name }, daemon) {
+    const { places, config, log } = daemon.tools;
+    const removed = await removeKey(places, (await config()).values, name);
+    log.warn('a key was unpinned', { name: removed });
+    daemon.changed();
+    return { removed };
+  },
+
+  config: async (_, { tools: { places } }) => viewConfig(places, await loadConfig(places)),
+  async config_set({ key, value }, daemon) {
+    const { places, config, log } = daemon.tools;
+    // The undo of an update on trial puts the old file back: a change now would be lost without a word.
+    if (!daemon.updates.resting)
+      throw new UpdateError('BUSY', 'The configuration stays as it is while an update runs.');
+    await setConfig(places, key, value);
+    log.warn('the configuration was changed', { key });
+    daemon.schedule.apply((await config()).values);
+    daemon.changed();
+    return viewConfig(places, await config());
+  },
+};
+
+const withoutPem = ({ name, kind, fingerprint, fault }: KeyView): KeyView => ({ name, kind, fingerprint, fault });
+
+/** The operation at an address, on this socket. */
+export function operationAt(method: string, path: string, page: boolean): OperationName | undefined {
+  const names = Object.keys(operations) as OperationName[];
+  return names.find((name) => {
+    const row = operations[name];
+    return row.method === method && row.path === path && (row.page || !page);
+  });
+}

@@ -1,0 +1,117 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { faultOf, httpStatusOf, maxRequestBytes, operations } from '../../protocol/control.ts';
+import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
+import type { Daemon } from '../daemon.ts';
+import { type Answered, handlers, operationAt } from './handlers.ts';
+import { streamEvents, streamLog } from './streams.ts';
+
+export interface ControlSocket {
+  readonly path: string;
+  /** True: the page's socket, with the page's operations. */
+  readonly page: boolean;
+}
+
+const modes = { control: 0o600, page: 0o660 };
+
+/**
+ * Serves the operations on one unix socket.
+ * @throws UpdateError BUSY when another daemon answers there
+ */
+export async function serveControl(daemon: Daemon, { path, page }: ControlSocket): Promise<Server> {
+  if (await someoneAnswers(path)) throw new UpdateError('BUSY', `Another updater is running: it answers at ${path}.`);
+  rmSync(path, { force: true });
+  const server = createServer((request, response) => {
+    answer(daemon, page, request, response).catch((thrown) => refuse(daemon, response, asUpdateError(thrown)));
+  });
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 20_000;
+  await listen(server, path, page ? modes.page : modes.control);
+  return server;
+}
+
+async function answer(
+  daemon: Daemon,
+  page: boolean,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://box');
+  const method = request.method ?? 'GET';
+  const name = operationAt(method, url.pathname, page);
+  if (!name) {
+    const elsewhere = operationAt(method, url.pathname, false);
+    if (elsewhere) throw new UpdateError('NOT_PERMITTED', `Only root may do "${elsewhere}".`);
+    throw new UpdateError('NOT_FOUND', `There is no operation at ${method} ${url.pathname}.`);
+  }
+  const raw = method === 'GET' ? Object.fromEntries(url.searchParams) : await readBody(request);
+  const parsed = operations[name].input.safeParse(raw);
+  if (!parsed.success) {
+    const { path, message } = parsed.error.issues[0]!;
+    throw new UpdateError('USAGE', `The input of "${name}" is wrong at "${path.join('.') || 'its top'}": ${message}.`);
+  }
+  if (name === 'events') return streamEvents(daemon, response);
+  if (name === 'log' && (parsed.data as { follow: boolean }).follow) {
+    return streamLog(daemon, response, (parsed.data as { lines: number }).lines);
+  }
+  const handler: (input: never, daemon: Daemon) => Promise<unknown> = handlers[name as Answered];
+  const result = await handler(parsed.data as never, daemon);
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(result));
+}
+
+function refuse(daemon: Daemon, response: ServerResponse, error: UpdateError): void {
+  if (error.code === 'INTERNAL') daemon.tools.log.error('an operation failed', error.cause ?? error);
+  if (response.headersSent) return void response.destroy();
+  response.writeHead(httpStatusOf(error.code), { 'content-type': 'application/json', connection: 'close' });
+  response.end(JSON.stringify(faultOf(error)));
+}
+
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxRequestBytes) throw new UpdateError('USAGE', `A request has at most ${maxRequestBytes} bytes.`);
+    chunks.push(chunk);
+  }
+  if (size === 0) return {};
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch (cause) {
+    throw new UpdateError('USAGE', 'The request is not JSON.', { cause });
+  }
+}
+
+/** Bound under a mask, so that not for a moment more people can connect than may. */
+async function listen(server: Server, path: string, mode: number): Promise<void> {
+  const mask = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        const long = error.code === 'EINVAL' && path.length > 107;
+        reject(
+          long ? new UpdateError('USAGE', `The path of a socket has at most 107 characters, ${path} has more.`) : error,
+        );
+      });
+      server.listen(path, resolve);
+      process.umask(mask);
+    });
+  } finally {
+    process.umask(mask);
+  }
+  chmodSync(path, mode);
+}
+
+function someoneAnswers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const done = (answers: boolean) => {
+      socket.destroy();
+      resolve(answers);
+    };
+    socket.once('connect', () => done(true));
+    socket.once('error', () => done(false)); // no socket, or a dead one
+  });
+}

@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Initiator, Output } from '../protocol/control.ts';
+import { faultOf } from '../protocol/control.ts';
+import { asUpdateError, UpdateError } from '../protocol/errors.ts';
+import { releaseDate, versionOfPackageName } from '../protocol/version.ts';
+import { availableOf, type Checks, openChecks } from './checks.ts';
+import type { Offer, Update } from './facts.ts';
+import { privateFolder, readIfThere, writeFileSafely } from './files.ts';
+import { readFloor } from './floor.ts';
+import { closedGate, type GateFacts, lookAtGates } from './gates.ts';
+import { listKeys } from './keys.ts';
+import { readQuarantine } from './quarantine.ts';
+import { openSchedule, type Schedule } from './schedule.ts';
+import type { Tools } from './tools.ts';
+import { openUpdates, type Updates } from './updates.ts';
+import { installedVersion } from './version-on-box.ts';
+
+export type DaemonTools = Omit<Tools, 'show' | 'cancelled' | 'undoAsked'>;
+
+/** The resident part: what checks, begins and shows updates. The sockets call it, the schedule calls it. */
+export interface Daemon {
+  readonly tools: DaemonTools;
+  readonly updates: Updates;
+  readonly checks: Checks;
+  readonly schedule: Schedule;
+  /** Grows with every change. */
+  readonly seq: number;
+  /** Called after each change; returns what ends it. */
+  onChange(listener: () => void): () => void;
+  changed(): void;
+  check(options: { install: boolean; by: Initiator }): Promise<Output['check']>;
+  install(options: { version?: number | undefined; retry: boolean }): Promise<{ id: string }>;
+  installFile(options: { path: string; retry: boolean; allowDowngrade: boolean }): Promise<{ id: string }>;
+  gateFacts(offer: GateFacts['offer']): Promise<GateFacts>;
+  stop(): void;
+}
+
+export interface DaemonOptions {
+  /** From the start to the first check, ms. */
+  readonly firstCheckMs: number;
+}
+
+/** Takes up what was under way, then keeps the schedule. */
+export async function startDaemon(tools: DaemonTools, { firstCheckMs }: DaemonOptions): Promise<Daemon> {
+  const { places, clock, log, config, box } = tools;
+  await privateFolder(places.state);
+  await mkdir(places.run, { recursive: true, mode: 0o755 });
+  const listeners = new Set<() => void>();
+  let seq = 0;
+  const changed = () => {
+    seq++;
+    for (const listener of listeners) listener();
+  };
+
+  const checks = openChecks(tools, changed);
+  const updates = openUpdates(tools, {
+    changed,
+    ended(entry) {
+      const { outcome, to, because } = entry;
+      log.info('update ended', { update: entry.id, to, outcome, because: because?.code });
+      // An undo that a person asked for says nothing of the server or the release.
+      if (outcome === 'undone' || outcome === 'cancelled') return;
+      void checks.count(outcome === 'confirmed').then(() => schedule.retryAt(checks.backOffUntilMs));
+    },
+  });
+  const schedule = openSchedule(
+    { boxId: await boxId(tools), firstCheckMs, now: clock.now },
+    () => void scheduledCheck(),
+  );
+
+  async function scheduledCheck(): Promise<void> {
+    try {
+      if (!updates.resting) return;
+      await daemon.check({ install: (await config()).values.auto_install, by: 'schedule' });
+    } catch (error) {
+      schedule.retryAt(checks.backOffUntilMs);
+      // The failure itself was logged where it happened; what is left is what nobody expected.
+      if (asUpdateError(error).code === 'INTERNAL') log.error('scheduled check failed', error);
+    }
+  }
+
+  async function gateFacts(offer: GateFacts['offer']): Promise<GateFacts> {
+    const loaded = await config();
+    const { values } = loaded;
+    return {
+      config: loaded,
+      keys: (await listKeys(places, values)).filter(({ fault }) => fault === null).length,
+      offer,
+      floor: await readFloor(places, values),
+      quarantine: await readQuarantine(places),
+      hardware: values.hardware ?? (await box.identity()).hardware,
+      freeBytes: await box.freeBytes(places.at(values.download_dir_path)),
+      nowMs: clock.now(),
+      backOffUntilMs: checks.backOffUntilMs,
+    };
+  }
+
+  /** @throws UpdateError of the first gate that is closed */
+  async function begin(
+    wish: Pick<Update, 'to' | 'by' | 'source' | 'retry' | 'allowDowngrade'>,
+    offer: GateFacts['offer'],
+  ) {
+    if (!updates.resting) throw new UpdateError('BUSY', `An update is under way, in the step "${updates.at.step}".`);
+    const closed = closedGate(lookAtGates(await gateFacts(offer)), wish.by, wish.retry);
+    if (closed) throw closed;
+    const from = (await installedVersion(places, (await config()).values)) ?? null;
+    const startedAt = new Date(clock.now()).toISOString();
+    const id = `${startedAt.replace(/\D/g, '').slice(0, 14)}-${randomUUID().slice(0, 6)}`;
+    updates.begin({ ...wish, id, from, startedAt, seconds: {}, signedBy: null, sha256: null });
+    return { id };
+  }
+
+  const beginOffer = (offer: Offer, by: Initiator, retry: boolean) =>
+    begin({ to: offer.version, by, source: { kind: 'server', offer }, retry, allowDowngrade: false }, offer);
+
+  const daemon: Daemon = {
+    tools,
+    updates,
+    checks,
+    schedule,
+    get seq() {
+      return seq;
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    changed,
+    gateFacts,
+
+    async check({ install, by }) {
+      const offer = await checks.ask();
+      const { values } = await config();
+      const installed = await installedVersion(places, values);
+      const newer = offer !== null && offer.version > (await readFloor(places, values));
+      const answer = { installed: installed ?? null, available: offer && availableOf(offer), news: newer };
+      const below = offer !== null && !newer && offer.version < (installed ?? 0);
+      if (below)
+        log.warn('the server offers an older release than the installed one', { offered: offer.version, installed });
+      if (!newer || !install) return { ...answer, begun: false, id: null, why_not: null };
+      try {
+        const { id } = await beginOffer(offer, by, false);
+        return { ...answer, begun: true, id, why_not: null };
+      } catch (thrown) {
+        const error = asUpdateError(thrown);
+        log.warn(`not installed now: ${error.message}`, { code: error.code });
+        return { ...answer, begun: false, id: null, why_not: faultOf(error) };
+      }
+    },
+
+    async install({ version, retry }) {
+      const offer = await checks.ask();
+      if (!offer) throw new UpdateError('NOTHING_OFFERED', 'The server offers no release.');
+      if (version !== undefined && version !== offer.version) {
+        throw new UpdateError('NOTHING_OFFERED', `The server offers ${offer.version}, not ${version}.`);
+      }
+      return beginOffer(offer, 'person', retry);
+    },
+
+    async installFile({ path, retry, allowDowngrade }) {
+      const to = versionOfPackageName(basename(path));
+      if (to === undefined) {
+        throw new UpdateError(
+          'NOT_FOUND',
+          `Expected a file named opq-box-update-<version>.tar.bz2, found ${basename(path)}.`,
+        );
+      }
+      // What the file says of itself is judged once its signature held; its version is in its name.
+      const offer = allowDowngrade ? null : { version: to, sizeBytes: null, hardware: null, sha256: null };
+      return begin({ to, by: 'file', source: { kind: 'file', path }, retry, allowDowngrade }, offer);
+    },
+
+    stop() {
+      schedule.stop();
+      tools.worker.close();
+    },
+  };
+
+  const { values, problems } = await config();
+  log.info(box.about);
+  for (const { key, expected, found } of problems)
+    log.warn(`configuration: ${key}: expected ${expected}, found ${found}`);
+  const installed = await installedVersion(places, values);
+  if (installed === undefined) log.warn('no readable VERSION on this box: the next update is its first installation');
+  else log.info('installed', { version: installed, made: installed > 1e8 ? releaseDate(installed) : undefined });
+  if (!(await listKeys(places, values)).some(({ fault }) => fault === null)) {
+    log.warn('no usable key is pinned on this box: there will be no updates', { folder: values.trusted_keys_path });
+  }
+  await checks.start();
+  schedule.apply(values);
+  await updates.start();
+  return daemon;
+}
+
+/** A name that no other box has, made once. */
+async function boxId({ places }: DaemonTools): Promise<string> {
+  const file = join(places.state, 'box-id');
+  const known = (await readIfThere(file))?.trim();
+  if (known) return known;
+  const made = randomUUID();
+  await writeFileSafely(file, `${made}\n`);
+  return made;
+}

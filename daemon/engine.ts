@@ -1,0 +1,91 @@
+import { asUpdateError, UpdateError } from '../protocol/errors.ts';
+import type { Because } from './facts.ts';
+import { exists } from './files.ts';
+import { saveJournal } from './journal.ts';
+import { type At, failsTo, type Step, type Working } from './machine.ts';
+import { confirm } from './steps/confirm.ts';
+import { download } from './steps/download.ts';
+import { install } from './steps/install.ts';
+import { reboot } from './steps/reboot.ts';
+import { restored } from './steps/restored.ts';
+import { rollback, rollbackBecause, stuckBecause } from './steps/rollback.ts';
+import { snapshot } from './steps/snapshot.ts';
+import { stop } from './steps/stop.ts';
+import { unpack } from './steps/unpack.ts';
+import { verify } from './steps/verify.ts';
+import type { Tools } from './tools.ts';
+
+export const steps: { readonly [K in Working]: Step<K> } = {
+  download,
+  verify,
+  unpack,
+  snapshot,
+  stop,
+  install,
+  reboot,
+  confirm,
+  rollback,
+  restored,
+};
+
+/** At rest: nothing runs until somebody begins an update or the box boots again. */
+export type Rest = At<'idle' | 'stuck'>;
+
+/** A step begun this often without an end is given up: no loop goes on for ever. */
+export const maxTries = 25;
+
+export interface Travel {
+  /** How often the first step was begun before. */
+  readonly tries?: number;
+  /** Called after each position was saved, before its step acts. */
+  arrived?(at: At, tries: number): void;
+}
+
+/**
+ * Walks the map from a position until it rests. Each position is on the disk before its step acts, so whatever
+ * ends this process, the next one knows where it was.
+ */
+export async function follow(start: At, tools: Tools, { tries = 0, arrived = () => {} }: Travel = {}): Promise<Rest> {
+  const bootId = await tools.box.bootId();
+  let at = start;
+  for (let n = tries + 1; ; ) {
+    await saveJournal(tools.places, { at, bootId, tries: n });
+    arrived(at, n);
+    if (at.step === 'idle' || at.step === 'stuck') return at;
+    const next = await advance(at, n, tools);
+    n = next.step === at.step ? n + 1 : 1;
+    at = next;
+  }
+}
+
+/** One step and what it took; a failure leads where `failsTo` says. */
+async function advance(at: At<Working>, tries: number, tools: Tools): Promise<At> {
+  const began = tools.clock.monotonic();
+  let next: At;
+  try {
+    if (tries > maxTries) throw new UpdateError('TOO_MANY_TRIES', `The step "${at.step}" was begun ${tries} times.`);
+    // Method syntax: the row that belongs to the step takes exactly its facts.
+    const step: { run(at: At, tools: Tools): Promise<At> } = steps[at.step] as never;
+    next = await step.run(at, tools);
+  } catch (thrown) {
+    next = await afterFailure(at, asUpdateError(thrown), tools);
+  }
+  if (!('update' in next) || next.update === null) return next;
+  const seconds = (tools.clock.monotonic() - began) / 1000 + (next.update.seconds[at.step] ?? 0);
+  const update = { ...next.update, seconds: { ...next.update.seconds, [at.step]: Math.round(seconds * 10) / 10 } };
+  return { ...next, update } as At;
+}
+
+async function afterFailure(at: At<Working>, error: UpdateError, tools: Tools): Promise<At> {
+  tools.log.error(`${at.step} failed`, error, { update: at.update.id });
+  const because: Because = { code: error.code, message: error.message, step: at.step };
+  const to = at.step === 'stop' ? ((await exists(tools.places.trial)) ? 'rollback' : 'idle') : failsTo[at.step];
+  switch (to) {
+    case 'idle':
+      return { step: 'idle', because, update: at.update, outageS: null, scriptTail: [] };
+    case 'rollback':
+      return rollbackBecause(at as At<'stop' | 'install' | 'reboot' | 'confirm'>, because);
+    case 'stuck':
+      return stuckBecause(at as At<'rollback' | 'restored'>, because);
+  }
+}

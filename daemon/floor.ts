@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import type { Config } from '../protocol/config-keys.ts';
+import { UpdateError } from '../protocol/errors.ts';
+import type { Update } from './facts.ts';
+import { readIfThere, writeFileSafely } from './files.ts';
+import type { Places } from './places.ts';
+import { installedVersion } from './version-on-box.ts';
+
+const floorFile = (places: Places) => join(places.state, 'floor');
+
+/** The lowest version that the box accepts: the highest of what is installed, was ever confirmed, or is configured. */
+export async function readFloor(places: Places, config: Config): Promise<number> {
+  return Math.max(
+    (await installedVersion(places, config)) ?? 0,
+    await highestConfirmed(places),
+    config.minimum_version,
+  );
+}
+
+async function highestConfirmed(places: Places): Promise<number> {
+  return Number.parseInt((await readIfThere(floorFile(places))) ?? '0', 10) || 0;
+}
+
+/** Never lowers it: called with each confirmed version. */
+export async function raiseFloor(places: Places, version: number): Promise<void> {
+  if (version > (await highestConfirmed(places))) await writeFileSafely(floorFile(places), `${version}\n`);
+}
+
+/**
+ * By itself the box takes only what is above the floor; a person may take the floor itself again.
+ * @throws UpdateError DOWNGRADE_REFUSED
+ */
+export function checkFloor(update: Pick<Update, 'to' | 'by' | 'allowDowngrade'>, floor: number): void {
+  if (update.allowDowngrade || update.to > floor || (update.to === floor && update.by !== 'schedule')) return;
+  throw new UpdateError(
+    'DOWNGRADE_REFUSED',
+    `The release ${update.to} is below ${floor}, the lowest that this box accepts.`,
+  );
+}

@@ -1,0 +1,89 @@
+import { constants } from 'node:fs';
+import { access, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Service } from './box/box.ts';
+import type { Baseline } from './facts.ts';
+import type { Tools } from './tools.ts';
+
+export type Health =
+  | { readonly ok: true /** Wall clock when all services were first seen up, ms. */; readonly upAtMs: number }
+  | { readonly ok: false; readonly message: string };
+
+const programTimeoutMs = 60_000;
+const pollMs = 500;
+
+/**
+ * Waits until everything that was up before the update is up again and has stayed so, and every program in
+ * `health_dir` agrees. What had failed before may stay failed. A person may end the wait by asking for the undo.
+ */
+export async function becomesHealthy(baseline: Baseline, tools: Tools): Promise<Health> {
+  const { clock, config, show, undoAsked } = tools;
+  const { health_stable_s, trial_deadline_s } = (await config()).values;
+  const began = clock.monotonic();
+  let stable: { since: number; upAtMs: number; restarts: string } | undefined;
+  let failedSince: number | undefined;
+  for (;;) {
+    const now = clock.monotonic();
+    const seen = await look(baseline, tools);
+    const restarts = JSON.stringify(seen.restarts);
+    if (seen.trouble) stable = undefined;
+    else if (stable?.restarts !== restarts) stable = { since: now, upAtMs: clock.now(), restarts };
+    failedSince = seen.failed ? (failedSince ?? now) : undefined;
+
+    const stableS = stable ? (now - stable.since) / 1000 : 0;
+    show({ done: Math.floor(stableS), total: health_stable_s, unit: 'seconds', bytes_per_s: null, text: seen.trouble });
+    if (stable && stableS >= health_stable_s) {
+      const trouble = await askPrograms(tools);
+      return trouble ? { ok: false, message: trouble } : { ok: true, upAtMs: stable.upAtMs };
+    }
+    if (undoAsked()) return { ok: false, message: 'It was put back before it was confirmed.' };
+    // systemd has given up on it: waiting for the deadline would only make the outage longer.
+    if (failedSince !== undefined && now - failedSince >= Math.max(5, health_stable_s) * 1000) {
+      return { ok: false, message: seen.trouble ?? 'a service failed' };
+    }
+    if (now - began > trial_deadline_s * 1000) {
+      return { ok: false, message: `${seen.trouble ?? 'the services did not stay up'} for ${trial_deadline_s} s` };
+    }
+    await clock.sleep(pollMs);
+  }
+}
+
+/** One look at the services: the first that is not as it was, and whether it is beyond hope. */
+async function look(baseline: Baseline, { box }: Tools) {
+  const restarts: Record<string, number> = {};
+  let trouble: string | null = null;
+  let failed = false;
+  for (const [name, before] of Object.entries(baseline)) {
+    const service = await box.service(name);
+    restarts[name] = service.restarts;
+    if (!expectsUp(before, service) || service.state === 'active') continue;
+    trouble ??= `${name} was ${before === 'absent' ? 'not there' : before} before and is ${service.state} now`;
+    failed ||= service.state === 'failed' || service.state === 'absent';
+  }
+  return { restarts, trouble, failed };
+}
+
+/** A service that was up must be up; one that the release brought must be up if it is there at all. */
+const expectsUp = (before: Baseline[string], now: Service): boolean =>
+  before === 'active' || (before === 'absent' && now.state !== 'absent' && now.state !== 'inactive');
+
+/** Runs the owner's own checks; the first that objects, in its words. */
+async function askPrograms({ box, places, config, log }: Tools): Promise<string | undefined> {
+  const folder = places.at((await config()).values.health_dir);
+  const names = await readdir(folder).catch(() => [] as string[]); // no folder: nobody has checks of their own
+  for (const name of names.sort()) {
+    const path = join(folder, name);
+    const runs = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (!runs) {
+      log.warn('a health check is not executable and was not run', { path });
+      continue;
+    }
+    const { exitCode, output } = await box.runProgram(path, programTimeoutMs);
+    if (exitCode !== 0)
+      return `the health check ${name} ended with ${exitCode ?? 'no answer'}: ${output.trim().slice(-200)}`;
+  }
+  return undefined;
+}

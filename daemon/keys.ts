@@ -1,0 +1,61 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../protocol/config-keys.ts';
+import { faultOf, type KeyView } from '../protocol/control.ts';
+import { asUpdateError, UpdateError } from '../protocol/errors.ts';
+import { parsePublicKey } from '../protocol/keys.ts';
+import { readIfThere, removeSafely, writeFileSafely } from './files.ts';
+import type { Places } from './places.ts';
+
+const folderOf = (places: Places, config: Config) => places.at(config.trusted_keys_path);
+
+/** Every key file in the folder of pinned keys, good or not, by name. */
+export async function listKeys(places: Places, config: Config): Promise<(KeyView & { pem: string })[]> {
+  const folder = folderOf(places, config);
+  const names = (await readdir(folder).catch(() => [] as string[])).filter((name) => name.endsWith('.pem')).sort(); // no folder: no keys
+  return Promise.all(
+    names.map(async (file) => {
+      const name = file.slice(0, -'.pem'.length);
+      const pem = (await readIfThere(join(folder, file))) ?? '';
+      try {
+        const { kind, fingerprint } = parsePublicKey(pem, file);
+        return { name, kind, fingerprint, fault: null, pem };
+      } catch (error) {
+        return { name, kind: null, fingerprint: null, fault: faultOf(asUpdateError(error)), pem };
+      }
+    }),
+  );
+}
+
+/**
+ * The keys that a signature may be made with. A bad file among good ones is passed over here and shown as a warning.
+ * @throws UpdateError NO_TRUSTED_KEYS
+ */
+export async function pinnedKeyPems(places: Places, config: Config): Promise<string[]> {
+  const good = (await listKeys(places, config)).filter(({ fault }) => fault === null);
+  if (good.length > 0) return good.map(({ pem }) => pem);
+  throw new UpdateError('NO_TRUSTED_KEYS', `There is no usable key in ${folderOf(places, config)}.`);
+}
+
+/** @throws UpdateError KEY_INVALID, or NOT_PERMITTED when the name is taken by another key */
+export async function addKey(places: Places, config: Config, name: string, pem: string): Promise<KeyView> {
+  const { kind, fingerprint } = parsePublicKey(pem, name);
+  const other = (await listKeys(places, config)).find((key) => key.name === name && key.fingerprint !== fingerprint);
+  if (other)
+    throw new UpdateError(
+      'NOT_PERMITTED',
+      `There is another key named "${name}"; remove it first or use another name.`,
+    );
+  await mkdir(folderOf(places, config), { recursive: true, mode: 0o755 });
+  await writeFileSafely(join(folderOf(places, config), `${name}.pem`), pem, 0o644);
+  return { name, kind, fingerprint, fault: null };
+}
+
+/** @throws UpdateError NOT_FOUND */
+export async function removeKey(places: Places, config: Config, nameOrFingerprint: string): Promise<string> {
+  const keys = await listKeys(places, config);
+  const key = keys.find(({ name, fingerprint }) => name === nameOrFingerprint || fingerprint === nameOrFingerprint);
+  if (!key) throw new UpdateError('NOT_FOUND', `No pinned key has the name or fingerprint "${nameOrFingerprint}".`);
+  await removeSafely(join(folderOf(places, config), `${key.name}.pem`));
+  return key.name;
+}

@@ -1,0 +1,125 @@
+/** The processes of the updater: the only place that reads arguments, environment and clock. */
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { asUpdateError, errorCodes, UpdateError } from '../protocol/errors.ts';
+import type { Box } from './box/box.ts';
+import type { Places } from './places.ts';
+import type { Clock } from './tools.ts';
+
+const processes: Record<string, (args: string[]) => Promise<number>> = {
+  daemon: runDaemon,
+  worker: async () => (await import('./work/child.ts')).runWorker(),
+  'scratch-box': runScratchBox,
+};
+
+/** Runs one of the processes; resolves with its exit code when it ends. */
+export async function main(verb: string, args: string[]): Promise<number> {
+  try {
+    const run = Object.hasOwn(processes, verb) ? processes[verb] : undefined;
+    if (!run) throw new UpdateError('USAGE', `There is no process "${verb}".`);
+    return await run(args);
+  } catch (thrown) {
+    const error = asUpdateError(thrown);
+    console.error(`opq-updater: ${error.code}: ${error.message}\n  ${error.todo}`);
+    if (error.code === 'INTERNAL') console.error(error.cause);
+    return errorCodes[error.code].exit;
+  }
+}
+
+const boxes: Record<string, (root: string) => Promise<Box>> = {
+  scratch: async (root) => (await import('./box/scratch/box.ts')).scratchBox(root),
+};
+
+const clock: Clock = {
+  now: Date.now,
+  monotonic: () => performance.now(),
+  sleep: async (ms, signal) => void (await sleep(ms, undefined, signal ? { signal } : {})),
+};
+
+async function runDaemon(args: string[]): Promise<number> {
+  const { values } = parse(args, {
+    root: { type: 'string' },
+    box: { type: 'string' },
+    'first-check-s': { type: 'string' },
+  });
+  const { placesUnder } = await import('./places.ts');
+  const { openLog } = await import('./log.ts');
+  const { loadConfig } = await import('./load-config.ts');
+  const { startDaemon } = await import('./daemon.ts');
+  const { childWorker } = await import('./work/child.ts');
+  const places = placesUnder(resolve(values.root ?? process.env.OPQ_UPDATER_ROOT ?? '/'));
+  const box = await chooseBox(values.box, places);
+  const log = openLog(places.logFile, clock.now, (line) => console.log(line));
+  const ended = untilSignal();
+  const daemon = await startDaemon(
+    { box, places, log, clock, worker: childWorker(process.argv[1]!), config: () => loadConfig(places) },
+    { firstCheckMs: firstCheckMs(values['first-check-s']) },
+  );
+  const { serveControl } = await import('./control/server.ts');
+  await serveControl(daemon, { path: places.controlSocket, page: false });
+  await serveControl(daemon, { path: places.pageSocket, page: true });
+  log.info('ready');
+  const signal = await ended;
+  log.info('ends', { signal });
+  daemon.stop();
+  // Whatever runs is in the journal; waiting for it would only delay a shutdown.
+  process.exit(0);
+}
+
+async function chooseBox(kind: string | undefined, places: Places): Promise<Box> {
+  const make = kind !== undefined && Object.hasOwn(boxes, kind) ? boxes[kind] : undefined;
+  if (make) return make(places.root);
+  throw new UpdateError('USAGE', `Expected --box ${Object.keys(boxes).join(' or ')}, found ${kind ?? 'none'}.`);
+}
+
+/** One to fifteen minutes, so that a power cut in a whole town does not bring all its boxes at once. */
+function firstCheckMs(seconds: string | undefined): number {
+  if (seconds === undefined) return (60 + Math.random() * 14 * 60) * 1000;
+  if (!/^\d{1,6}$/.test(seconds))
+    throw new UpdateError('USAGE', `--first-check-s takes whole seconds, found ${seconds}.`);
+  return Number(seconds) * 1000;
+}
+
+async function runScratchBox(args: string[]): Promise<number> {
+  // Its systemctl passes words through as they are, dashes and all.
+  if (args[0] === '--systemctl') return callSystemctl(args[1] ?? '', args.slice(2));
+  const { values, positionals } = parse(args, { 'first-check-s': { type: 'string' } }, true);
+  const [folder] = positionals;
+  if (!folder || positionals.length > 1)
+    throw new UpdateError('USAGE', 'usage: opq-updater scratch-box FOLDER [--first-check-s N]');
+  const first = values['first-check-s'];
+  const { startScratchBox } = await import('./box/scratch/init.ts');
+  const ended = untilSignal();
+  const box = await startScratchBox(
+    { root: resolve(folder), program: process.argv[1]!, daemonArgs: first ? ['--first-check-s', first] : [] },
+    (text) => console.log(`[box] ${text}`),
+  );
+  await ended;
+  await box.shutdown();
+  return 0;
+}
+
+async function callSystemctl(root: string, args: string[]): Promise<number> {
+  const { askInit } = await import('./box/scratch/init-client.ts');
+  const { exitCode, output } = await askInit<{ exitCode: number; output: string }>(root, '/systemctl', { args });
+  process.stdout.write(output);
+  return exitCode;
+}
+
+function parse<T extends NonNullable<Parameters<typeof parseArgs>[0]>['options']>(
+  args: string[],
+  options: T,
+  allowPositionals = false,
+) {
+  try {
+    return parseArgs({ args, options: options as NonNullable<T>, allowPositionals });
+  } catch (cause) {
+    throw new UpdateError('USAGE', (cause as Error).message, { cause });
+  }
+}
+
+const untilSignal = (): Promise<string> =>
+  new Promise((done) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done(signal));
+  });

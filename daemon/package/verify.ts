@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
+import { type ArchiveContent, readArchive } from '../../protocol/archive.ts';
+import { oneBzip2Stream } from '../../protocol/bzip2.ts';
+import { UpdateError } from '../../protocol/errors.ts';
+import { type PublicKey, parsePublicKey } from '../../protocol/keys.ts';
+import { decodeSignature, signatureCheck } from '../../protocol/signature.ts';
+import { bestDecoder, type Decoder, decode } from '../box/decode.ts';
+import { openRegular } from '../files.ts';
+
+export interface VerifyJob {
+  /** The package as downloaded, `.unverified`. */
+  readonly path: string;
+  readonly signaturePath: string;
+  readonly keyPems: readonly string[];
+  readonly version: number;
+  /** Where the decoded archive goes; replaced. */
+  readonly decodedPath: string;
+  readonly maxUnpackedBytes: number;
+  readonly maxEntries: number;
+  /** Undefined = the best that is installed. */
+  readonly decoder?: Decoder;
+}
+
+/** A package whose signature held and whose archive was judged whole. Only `verify` makes one. */
+export interface VerifiedPackage {
+  readonly sha256: string;
+  readonly signer: PublicKey;
+  readonly content: ArchiveContent;
+  /** The decoded archive that was judged: what is unpacked is read through this handle and no other. */
+  readonly decoded: FileHandle;
+  readonly decodedBytes: number;
+}
+
+/**
+ * Verifies a package: signature first, through one open handle; then the archive, decoded once through the same.
+ * @throws UpdateError SIGNATURE_INVALID, SIGNATURE_MISSING, ARCHIVE_CORRUPT, ARCHIVE_REFUSED, VERSION_MISMATCH,
+ *   DISK_FULL
+ */
+export async function verify(job: VerifyJob, report: (done: number, total: number) => void): Promise<VerifiedPackage> {
+  const packed = await openRegular(job.path);
+  try {
+    const { sha256, signer } = await verifySignature(packed, job, report);
+    const decoded = await freshFile(job.decodedPath);
+    try {
+      const { content, decodedBytes } = await judgeArchive(packed, decoded, job);
+      return { sha256, signer, content, decoded, decodedBytes };
+    } catch (error) {
+      await decoded.close();
+      await rm(job.decodedPath, { force: true });
+      throw error;
+    }
+  } finally {
+    await packed.close();
+  }
+}
+
+/** Reads the package once: its hash, whether a pinned key signed it, and whether it is one bzip2 stream. */
+export async function verifySignature(
+  packed: FileHandle,
+  { signaturePath, keyPems }: Pick<VerifyJob, 'signaturePath' | 'keyPems'>,
+  report: (done: number, total: number) => void = () => {},
+): Promise<{ sha256: string; signer: PublicKey }> {
+  const signature = decodeSignature(await readFile(signaturePath, 'latin1'));
+  const signatures = signatureCheck(keyPems.map((pem) => parsePublicKey(pem)));
+  const hash = createHash('sha256');
+  const whole = oneBzip2Stream();
+  let form: unknown;
+  const { size } = await packed.stat();
+  const buffer = Buffer.allocUnsafe(256 * 1024);
+  for (let done = 0; ; ) {
+    // By position: the decoder reads the same handle from its beginning later.
+    const { bytesRead } = await packed.read(buffer, 0, buffer.length, done);
+    if (bytesRead === 0) break;
+    const chunk = buffer.subarray(0, bytesRead);
+    hash.update(chunk);
+    signatures.push(chunk);
+    form ??= caught(() => whole.push(chunk));
+    done += bytesRead;
+    report(done, size);
+  }
+  const signer = signatures.signer(signature);
+  // The signature speaks first: what is wrong with the form of a forged package is nobody's business.
+  if (!signer) {
+    throw new UpdateError(
+      'SIGNATURE_INVALID',
+      `None of the ${keyPems.length} pinned keys made the signature of this package.`,
+    );
+  }
+  form ??= caught(() => whole.end());
+  if (form) throw form;
+  return { sha256: hash.digest('hex'), signer };
+}
+
+function caught(action: () => void): unknown {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Decodes into `decoded` while the archive reader judges every byte before it is written. */
+async function judgeArchive(packed: FileHandle, decoded: FileHandle, job: VerifyJob) {
+  const archive = readArchive(job.version, job);
+  let decodedBytes = 0;
+  for await (const chunk of decode(packed, job.decoder ?? (await bestDecoder()))) {
+    archive.push(chunk);
+    await decoded.writeFile(chunk);
+    decodedBytes += chunk.length;
+  }
+  const content = archive.end();
+  await decoded.datasync();
+  return { content, decodedBytes };
+}
+
+async function freshFile(path: string): Promise<FileHandle> {
+  await rm(path, { force: true, recursive: true });
+  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+}

@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UpdateError } from '../protocol/errors.ts';
+import { readIfThere, writeFileSafely } from './files.ts';
+import type { Places } from './places.ts';
+
+const entrySchema = z.object({ sha256: z.string(), version: z.number(), code: z.string(), at: z.string() });
+const fileSchema = z.array(entrySchema);
+export type Quarantined = Readonly<z.output<typeof entrySchema>>;
+
+/** More than this many bad releases on one box is not a list any more; the oldest go. */
+const most = 100;
+const fileOf = (places: Places) => join(places.state, 'quarantine.json');
+
+/** Releases that failed here through their own fault: signed ones only, so nobody else can put one on the list. */
+export async function readQuarantine(places: Places): Promise<readonly Quarantined[]> {
+  const text = await readIfThere(fileOf(places));
+  if (text === undefined) return [];
+  try {
+    return fileSchema.parse(JSON.parse(text));
+  } catch {
+    return []; // a torn list: at worst a bad release is tried, and put back, once more
+  }
+}
+
+export async function addToQuarantine(places: Places, entry: Quarantined): Promise<void> {
+  const others = (await readQuarantine(places)).filter(({ sha256 }) => sha256 !== entry.sha256);
+  await writeFileSafely(fileOf(places), JSON.stringify([...others, entry].slice(-most)));
+}
+
+/** A release that a person had installed after all and that held is good. */
+export async function removeFromQuarantine(places: Places, sha256: string): Promise<void> {
+  const all = await readQuarantine(places);
+  const rest = all.filter((entry) => entry.sha256 !== sha256);
+  if (rest.length < all.length) await writeFileSafely(fileOf(places), JSON.stringify(rest));
+}
+
+/** @throws UpdateError QUARANTINED */
+export function checkQuarantine(list: readonly Quarantined[], sha256: string): void {
+  const bad = list.find((entry) => entry.sha256 === sha256);
+  if (!bad) return;
+  throw new UpdateError(
+    'QUARANTINED',
+    `The release ${bad.version} failed on this box on ${bad.at.slice(0, 10)} (${bad.code}).`,
+  );
+}

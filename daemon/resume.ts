@@ -1,0 +1,96 @@
+import { UpdateError } from '../protocol/errors.ts';
+import { readAbout } from './box/snapshot.ts';
+import { steps } from './engine.ts';
+import type { Because, Update } from './facts.ts';
+import { exists } from './files.ts';
+import { readJournal } from './journal.ts';
+import type { At, Boot, Step, Working } from './machine.ts';
+import type { Tools } from './tools.ts';
+import { installedVersion } from './version-on-box.ts';
+
+/** How often a stuck undo is tried again, a boot each. */
+const maxStuckBoots = 3;
+
+export const idleAt: At<'idle'> = { step: 'idle', because: null, update: null, outageS: null, scriptTail: [] };
+
+/** Where to go on after a start: from the journal, or, where that is lost, from whether there is a snapshot on trial. */
+export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number; afterCut: boolean }> {
+  const { box, places, config, log } = tools;
+  const found = await readJournal(places);
+  if (found.kind === 'unreadable') log.error('the journal is lost', found.error);
+  const onTrial = await exists(places.trial);
+  if (found.kind !== 'entry') {
+    const lost: Because = {
+      code: 'JOURNAL_UNREADABLE',
+      message: 'The journal was lost during a trial.',
+      step: 'install',
+    };
+    return { at: onTrial ? await undoTrial(tools, places.trial, lost) : idleAt, tries: 0, afterCut: false };
+  }
+  const { at, bootId, tries } = found.entry;
+  const boot: Boot = {
+    same: bootId === (await box.bootId()),
+    onTrial,
+    shutdown: await box.lastShutdown(),
+    installed: await installedVersion(places, (await config()).values),
+  };
+  const resumed = resume(at, boot);
+  const afterCut = at.step !== 'idle' && !boot.same && boot.shutdown === 'cut';
+  return { at: resumed, tries: resumed.step === at.step ? tries : 0, afterCut };
+}
+
+function resume(at: At, boot: Boot): At {
+  if (at.step === 'idle') return at;
+  if (at.step === 'stuck') {
+    if (boot.same || at.stuckBoots >= maxStuckBoots) return at;
+    return { ...at, step: 'rollback', stuckBoots: at.stuckBoots + 1 };
+  }
+  const step: { resume(at: At, boot: Boot): At } = steps[at.step] as Step<Working> as never;
+  return step.resume(at, boot);
+}
+
+/**
+ * The way back by a snapshot alone, without a journal: it says itself what it is of.
+ * @throws UpdateError NOTHING_TO_UNDO when there is none
+ */
+export async function undoTrial({ clock }: Tools, folder: string, because: Because): Promise<At<'rollback'>> {
+  const { from, to, update: id } = await readAbout(folder);
+  if (!id) throw new UpdateError('NOTHING_TO_UNDO', 'No snapshot of an earlier release is kept.');
+  const update: Update = {
+    id,
+    from: from === 'none' ? null : Number(from),
+    to: Number(to),
+    by: 'person',
+    source: { kind: 'file', path: '' },
+    retry: false,
+    allowDowngrade: false,
+    startedAt: new Date(clock.now()).toISOString(),
+    seconds: {},
+    signedBy: null,
+    sha256: null,
+  };
+  return {
+    step: 'rollback',
+    update,
+    release: {
+      sha256: '',
+      signedBy: '',
+      decodedBytes: 0,
+      unpackedBytes: 0,
+      entryCount: 0,
+      hardware: null,
+      services: [],
+      writablePaths: [],
+      notes: null,
+    },
+    paths: [],
+    baseline: {},
+    bootId: '',
+    stoppedAtMs: 0,
+    scriptTail: [],
+    because,
+    scriptStarted: true,
+    blame: false,
+    stuckBoots: 0,
+  };
+}

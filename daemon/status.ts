@@ -1,0 +1,55 @@
+import { describeProblem } from '../protocol/config.ts';
+import type { Fault, Status } from '../protocol/control.ts';
+import { errorCodes } from '../protocol/errors.ts';
+import { readAbout } from './box/snapshot.ts';
+import { availableOf } from './checks.ts';
+import type { Daemon } from './daemon.ts';
+import { lookAtGates } from './gates.ts';
+import { readHistory } from './history.ts';
+import { listKeys } from './keys.ts';
+import { updaterVersion } from './updater-version.ts';
+import { installedVersion } from './version-on-box.ts';
+
+/** Everything at a glance, as it is now. */
+export async function statusOf(daemon: Daemon): Promise<Status> {
+  const { tools, updates, checks, schedule, seq } = daemon;
+  const { box, places, clock, config } = tools;
+  const { values, problems } = await config();
+  const { offer } = checks;
+  const facts = await daemon.gateFacts(offer);
+  const installed = (await installedVersion(places, values)) ?? null;
+  const keys = await listKeys(places, values);
+  const { name, hardware } = await box.identity();
+  const next = schedule.nextMs();
+  const previous = Number((await readAbout(places.previous)).from);
+  const { at } = updates;
+
+  const warnings: Fault[] = [
+    ...problems.map((problem) => warning('CONFIG_INVALID', `Configuration: ${describeProblem(problem)}.`)),
+    ...keys.flatMap(({ fault }) => fault ?? []),
+    ...(keys.some(({ fault }) => fault === null)
+      ? []
+      : [warning('NO_TRUSTED_KEYS', 'No usable key is pinned on this box.')]),
+    ...(at.step === 'stuck' ? [warning(at.stuckBecause.code, at.stuckBecause.message)] : []),
+  ];
+  return {
+    seq,
+    at: new Date(clock.now()).toISOString(),
+    box: { name, kind: box.kind, hardware: facts.hardware ?? hardware },
+    boot_id: await box.bootId(),
+    updater_version: updaterVersion,
+    server_url: values.server_url,
+    installed,
+    state: at.step !== 'idle' ? at.step : checks.asking ? 'checking' : 'idle',
+    update: updates.view(),
+    available: offer && availableOf(offer),
+    last_check: checks.last,
+    next_check_at: next === null ? null : new Date(next).toISOString(),
+    last_update: (await readHistory(places))[0] ?? null,
+    previous: Number.isSafeInteger(previous) ? previous : null,
+    gates: lookAtGates(facts),
+    warnings,
+  };
+}
+
+const warning = (code: Fault['code'], message: string): Fault => ({ code, message, todo: errorCodes[code].todo });

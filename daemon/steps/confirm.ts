@@ -1,0 +1,60 @@
+import { rm } from 'node:fs/promises';
+import { exists, renameSafely } from '../files.ts';
+import { raiseFloor } from '../floor.ts';
+import { becomesHealthy } from '../health.ts';
+import type { Step } from '../machine.ts';
+import type { Places } from '../places.ts';
+import { removeFromQuarantine } from '../quarantine.ts';
+import type { Tools } from '../tools.ts';
+import { installedVersion } from '../version-on-box.ts';
+import { clearDownloads } from './clear-downloads.ts';
+import { rollbackBecause } from './rollback.ts';
+
+/** Confirms by local health alone: the update server may be down, that says nothing of this release. */
+export const confirm: Step<'confirm'> = {
+  // A boot that the mains cut short says nothing of the release either, but there must be an end to it.
+  resume: (at, { same, shutdown }) => (same || shutdown === 'orderly' ? at : { ...at, cutBoots: at.cutBoots + 1 }),
+
+  async run(at, tools) {
+    const { places, log, config, undoAsked } = tools;
+    const { values } = await config();
+    if (!(await exists(places.trial)) && (await exists(places.previous))) return idle(at, null); // cut after the rename
+    if (at.cutBoots >= values.trial_boots) {
+      const message = `Power was lost in ${at.cutBoots} boots before the release could be confirmed.`;
+      return rollbackBecause(at, { code: 'POWER_LOST', message, step: 'confirm' });
+    }
+    const found = await installedVersion(places, values);
+    if (found !== at.update.to) {
+      const message = `After the reboot VERSION says ${found ?? 'nothing'}, the release is ${at.update.to}.`;
+      return rollbackBecause(at, { code: 'WRONG_VERSION_INSTALLED', message, step: 'confirm' });
+    }
+    const health = await becomesHealthy(at.baseline, tools);
+    if (undoAsked()) {
+      return rollbackBecause(at, { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'confirm' });
+    }
+    if (!health.ok) return rollbackBecause(at, { code: 'HEALTH_FAILED', message: health.message, step: 'confirm' });
+    await keep(at.update, tools);
+    log.info('confirmed', { version: at.update.to });
+    return idle(at, Math.max(0, (health.upAtMs - at.stoppedAtMs) / 1000));
+  },
+};
+
+const idle = (at: Parameters<typeof confirm.run>[0], outageS: number | null) =>
+  ({ step: 'idle', because: null, update: at.update, outageS, scriptTail: at.scriptTail }) as const;
+
+/** The release is the box's own from here on: `trial/` becomes `previous/`. */
+async function keep({ to, sha256 }: { to: number; sha256: string | null }, { places, config }: Tools): Promise<void> {
+  await raiseFloor(places, to);
+  if (sha256) await removeFromQuarantine(places, sha256);
+  await promote(places);
+  await clearDownloads(places, (await config()).values, { keep: null });
+}
+
+/** Two renames, as a folder cannot replace a full one; whatever is cut, `trial` is there until `previous` is new. */
+async function promote(places: Places): Promise<void> {
+  const outdated = `${places.previous}.outdated`;
+  await rm(outdated, { recursive: true, force: true });
+  if (await exists(places.previous)) await renameSafely(places.previous, outdated);
+  await renameSafely(places.trial, places.previous);
+  await rm(outdated, { recursive: true, force: true });
+}

@@ -1,0 +1,68 @@
+import type { ErrorCode } from '../../protocol/errors.ts';
+import type { At, Step } from '../machine.ts';
+import type { Tools } from '../tools.ts';
+import { installedVersion, writeInstalledVersion } from '../version-on-box.ts';
+import { packageFiles } from './package-files.ts';
+import { rollbackBecause } from './rollback.ts';
+import { scriptOutput } from './script-output.ts';
+
+/** Runs the release's own install_update.sh, then proves that it did what it was for. */
+export const install: Step<'install'> = {
+  resume(at, { same, shutdown, installed }) {
+    // Some scripts reboot by themselves at their end: the box went down in order, with the new VERSION in place.
+    if (!same && shutdown === 'orderly' && installed === at.update.to) return { ...at, step: 'reboot' };
+    // A script cut off half-way leaves files of both releases behind.
+    const [code, message] = same
+      ? (['DAEMON_DIED', 'The updater ended while install_update.sh ran.'] as const)
+      : (['POWER_LOST', 'Power was lost while install_update.sh ran.'] as const);
+    return rollbackBecause(at, { code, message, step: 'install' });
+  },
+
+  async run(at, tools) {
+    const { values } = await tools.config();
+    const output = scriptOutput(tools);
+    const end = await tools.box.runScript({
+      folder: packageFiles(tools.places, values, at.update.to).contents,
+      writablePaths: at.paths,
+      timeoutMs: values.script_timeout_s * 1000,
+      onOutput: output.push,
+    });
+    const scriptTail = output.end();
+    const fault = faultOf(end, output.seen(), values.script_timeout_s) ?? (await proveVersion(at, tools));
+    if (fault) return rollbackBecause({ ...at, scriptTail }, { ...fault, step: 'install' });
+    await tools.box.sync();
+    return { ...at, step: 'reboot', scriptTail };
+  },
+};
+
+type FaultFound = { code: ErrorCode; message: string } | undefined;
+
+function faultOf(
+  { exitCode, timedOut }: { exitCode: number | null; timedOut: boolean },
+  seen: string | undefined,
+  timeoutS: number,
+): FaultFound {
+  if (timedOut)
+    return { code: 'INSTALL_TIMED_OUT', message: `install_update.sh was still running after ${timeoutS} s.` };
+  if (exitCode !== 0) {
+    const found = exitCode === null ? 'was killed' : `ended with ${exitCode}`;
+    return { code: 'INSTALL_SCRIPT_FAILED', message: `install_update.sh ${found}, expected 0.` };
+  }
+  // Many scripts go on after a failed command and end with 0.
+  if (seen) return { code: 'WRITE_FAILED', message: `install_update.sh ended with 0, but said "${seen}".` };
+  return undefined;
+}
+
+/** VERSION must name the new release; one that the script left alone is written here. */
+async function proveVersion(at: At<'install'>, { places, config, log }: Tools): Promise<FaultFound> {
+  const { values } = await config();
+  const found = await installedVersion(places, values);
+  const { from, to } = at.update;
+  if (found === to) return undefined;
+  if (found !== undefined && found !== from) {
+    return { code: 'WRONG_VERSION_INSTALLED', message: `VERSION says ${found}, the release is ${to}.` };
+  }
+  log.warn('install_update.sh left VERSION alone: it is written now', { version: to });
+  await writeInstalledVersion(places, values, to);
+  return undefined;
+}

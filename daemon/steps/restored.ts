@@ -1,0 +1,54 @@
+import { UpdateError } from '../../protocol/errors.ts';
+import { removeSafely } from '../files.ts';
+import type { At, Step } from '../machine.ts';
+import { addToQuarantine } from '../quarantine.ts';
+import type { Tools } from '../tools.ts';
+import { installedVersion } from '../version-on-box.ts';
+import { anotherBoot } from './reboot.ts';
+import { running, startAgain } from './stop.ts';
+
+/** Proves that the earlier release is back and runs, then ends the trial. */
+export const restored: Step<'restored'> = {
+  resume: (at) => at,
+
+  async run(at, tools) {
+    const { places, clock, log } = tools;
+    // What the script left in memory goes with a reboot; if it never ran, starting the services is enough.
+    if (at.scriptStarted) await anotherBoot(at.bootId, tools);
+    else await startAgain(at.baseline, tools);
+    await proveVersion(at, tools);
+    await waitForServices(at, tools);
+    if (at.blame && at.update.sha256) {
+      const { sha256, to } = at.update;
+      const when = new Date(clock.now()).toISOString();
+      await addToQuarantine(places, { sha256, version: to, code: at.because.code, at: when });
+    }
+    await removeSafely(places.trial);
+    log.warn('the earlier release is back', { version: at.update.from, because: at.because.code });
+    const outageS = at.stoppedAtMs === 0 ? null : Math.max(0, (clock.now() - at.stoppedAtMs) / 1000);
+    return { step: 'idle', because: at.because, update: at.update, outageS, scriptTail: at.scriptTail };
+  },
+};
+
+async function proveVersion({ update }: At<'restored'>, { places, config }: Tools): Promise<void> {
+  const found = await installedVersion(places, (await config()).values);
+  if ((found ?? null) === update.from) return;
+  throw new UpdateError(
+    'RESTORE_FAILED',
+    `VERSION should say ${update.from ?? 'nothing'}, found ${found ?? 'nothing'}.`,
+  );
+}
+
+/** Long, as a box with a slow SD card and a cold cache starts slowly. */
+const servicesTimeoutMs = 5 * 60_000;
+
+async function waitForServices({ baseline }: At<'restored'>, { box, clock }: Tools): Promise<void> {
+  const end = clock.monotonic() + servicesTimeoutMs;
+  for (const name of running(baseline)) {
+    for (let { state } = await box.service(name); state !== 'active'; { state } = await box.service(name)) {
+      if (clock.monotonic() > end)
+        throw new UpdateError('RESTORE_FAILED', `${name} should be active, found it ${state}.`);
+      await clock.sleep(500);
+    }
+  }
+}

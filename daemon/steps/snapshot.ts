@@ -1,0 +1,45 @@
+import { UpdateError } from '../../protocol/errors.ts';
+import type { Baseline } from '../facts.ts';
+import type { Step } from '../machine.ts';
+import { needSpace } from '../space.ts';
+import type { Tools } from '../tools.ts';
+import { undoablePaths } from '../writable.ts';
+
+/** Copies, while the services still run, every folder that the release may write, and notes how healthy the box is. */
+export const snapshot: Step<'snapshot'> = {
+  resume: (at) => at,
+
+  async run(at, tools) {
+    const { box, config, places, cancelled, log } = tools;
+    const { values } = await config();
+    const paths = undoablePaths(values, at.release.writablePaths);
+    if (!paths.some((path) => values.installed_version_path.startsWith(`${path}/`))) {
+      const message = `${values.installed_version_path} is in none of the writable paths, so it could not be put back.`;
+      throw new UpdateError('PATH_NOT_UNDOABLE', message);
+    }
+    await needSpace(tools, { [places.state]: await box.sizeOf(paths) });
+    const services = [...new Set([...values.services, ...at.release.services])];
+    const baseline = await takeBaseline(tools, services);
+    if (at.update.from === null) log.warn('first installation: no readable VERSION on the box');
+    await box.snapshot(places.newSnapshot, paths, aboutOf(at));
+    if (cancelled.aborted) throw new UpdateError('CANCELLED', 'The update was cancelled.');
+    return { ...at, step: 'stop', paths, baseline };
+  },
+};
+
+/** What a snapshot must say of itself so that it can be put back even when the journal is lost. */
+export const aboutOf = ({ update }: { update: { id: string; from: number | null; to: number } }) => ({
+  update: update.id,
+  from: update.from ?? 'none',
+  to: update.to,
+});
+
+async function takeBaseline({ box }: Tools, services: readonly string[]): Promise<Baseline> {
+  const baseline: Record<string, Baseline[string]> = {};
+  for (const name of services) {
+    const { state } = await box.service(name);
+    // On its way up counts as up: it would have been.
+    baseline[name] = state === 'starting' ? 'active' : state;
+  }
+  return baseline;
+}

@@ -1,0 +1,45 @@
+import { exists, removeSafely, renameSafely } from '../files.ts';
+import type { Step } from '../machine.ts';
+import type { Tools } from '../tools.ts';
+import { rollbackBecause } from './rollback.ts';
+import { aboutOf } from './snapshot.ts';
+
+/** Stops the services, makes sure that the snapshot is still true, and puts the box on trial by one rename. */
+export const stop: Step<'stop'> = {
+  // Before the rename it is simply done again; after it the script may not be believed to have waited.
+  resume: (at, { onTrial }) =>
+    onTrial
+      ? rollbackBecause(at, {
+          code: 'DAEMON_DIED',
+          message: 'The updater ended while it stopped the services.',
+          step: 'stop',
+        })
+      : at,
+
+  async run(at, tools) {
+    const { box, places, clock, log } = tools;
+    const stoppedAtMs = clock.now();
+    try {
+      for (const name of running(at.baseline)) await box.stopService(name);
+      if (!(await exists(places.newSnapshot)) || !(await box.snapshotHolds(places.newSnapshot))) {
+        log.info('the services wrote after the snapshot: it is made again');
+        await box.snapshot(places.newSnapshot, at.paths, aboutOf(at));
+      }
+      // Left by an update that ended stuck: the box as it is now is what this one goes back to.
+      await removeSafely(places.trial);
+      await renameSafely(places.newSnapshot, places.trial);
+    } catch (error) {
+      if (!(await exists(places.trial))) await startAgain(at.baseline, tools);
+      throw error;
+    }
+    return { ...at, step: 'install', bootId: await box.bootId(), stoppedAtMs, scriptTail: [] };
+  },
+};
+
+/** Services that were up before the update, in the order of the configuration. */
+export const running = (baseline: Readonly<Record<string, string>>): string[] =>
+  Object.keys(baseline).filter((name) => baseline[name] === 'active');
+
+export async function startAgain(baseline: Readonly<Record<string, string>>, { box }: Tools): Promise<void> {
+  for (const name of running(baseline)) await box.startService(name);
+}

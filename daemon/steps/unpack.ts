@@ -1,0 +1,35 @@
+import { UpdateError } from '../../protocol/errors.ts';
+import { pinnedKeyPems } from '../keys.ts';
+import type { Step } from '../machine.ts';
+import { needSpace } from '../space.ts';
+import { packageFiles } from './package-files.ts';
+
+/** Unpacks what was verified, into a fresh private folder. */
+export const unpack: Step<'unpack'> = {
+  resume: (at) => at,
+
+  async run(at, tools) {
+    const { worker, config, places, show, cancelled } = tools;
+    const { values } = await config();
+    const files = packageFiles(places, values, at.update.to);
+    await needSpace(tools, { [files.folder]: at.release.unpackedBytes });
+    await worker.do(
+      'unpack',
+      {
+        path: files.verified,
+        signaturePath: files.signature,
+        decodedPath: files.decoded,
+        keyPems: await pinnedKeyPems(places, values),
+        version: at.update.to,
+        maxUnpackedBytes: values.max_unpacked_bytes,
+        maxEntries: values.max_entries,
+        folder: files.unpacked,
+        top: files.top,
+      },
+      { report: show, signal: cancelled },
+    );
+    worker.close();
+    if (cancelled.aborted) throw new UpdateError('CANCELLED', 'The update was cancelled.');
+    return { ...at, step: 'snapshot' };
+  },
+};

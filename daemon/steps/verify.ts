@@ -1,0 +1,69 @@
+import { rename, rm } from 'node:fs/promises';
+import type { Config } from '../../protocol/config-keys.ts';
+import { UpdateError } from '../../protocol/errors.ts';
+import { join as joinUrl } from '../channel/detached.ts';
+import type { Update, VerifiedRelease } from '../facts.ts';
+import { checkFloor, readFloor } from '../floor.ts';
+import { pinnedKeyPems } from '../keys.ts';
+import type { Step } from '../machine.ts';
+import { networkOf } from '../network.ts';
+import { checkQuarantine, readQuarantine } from '../quarantine.ts';
+import type { Tools } from '../tools.ts';
+import { packageFiles } from './package-files.ts';
+
+/** From bytes to a trusted release: signature, archive, version, hardware. Nothing of it was believed before. */
+export const verify: Step<'verify'> = {
+  resume: (at) => at,
+
+  async run(at, tools) {
+    const { worker, config, places, show, cancelled } = tools;
+    const { values } = await config();
+    const { update } = at;
+    const files = packageFiles(places, values, update.to);
+    try {
+      const release = await worker.do(
+        'verify',
+        {
+          path: files.unverified,
+          signaturePath: files.signature,
+          decodedPath: files.decoded,
+          keyPems: await pinnedKeyPems(places, values),
+          version: update.to,
+          maxUnpackedBytes: values.max_unpacked_bytes,
+          maxEntries: values.max_entries,
+          offeredKeyUrl: values.server_url && joinUrl(values.server_url, 'public_key.pem'),
+          network: networkOf(values, places),
+        },
+        { report: show, signal: cancelled },
+      );
+      await judge(release, update, values, tools);
+      await rename(files.unverified, files.verified);
+      const { sha256, signedBy } = release;
+      return { ...at, step: 'unpack', release, update: { ...update, sha256, signedBy } };
+    } catch (error) {
+      // What was refused does not stay on the disk; a person who cancels may go on later.
+      if (!(error instanceof UpdateError) || error.code !== 'CANCELLED') {
+        await rm(files.unverified, { force: true });
+        await rm(`${files.unverified}.etag`, { force: true });
+      }
+      throw error;
+    }
+  },
+};
+
+/** What a good signature does not say: that the release is for this box, and now. */
+async function judge(release: VerifiedRelease, update: Update, values: Config, { places, box, clock }: Tools) {
+  checkFloor(update, await readFloor(places, values));
+  if (!update.retry) checkQuarantine(await readQuarantine(places), release.sha256);
+  const aheadS = update.to - clock.now() / 1000;
+  if (aheadS > 86_400 && (await box.clockKnown())) {
+    const days = Math.round(aheadS / 86_400);
+    throw new UpdateError('VERSION_IN_FUTURE', `The release ${update.to} says it was made ${days} days from now.`);
+  }
+  const hardware = values.hardware ?? (await box.identity()).hardware;
+  if (release.hardware !== null && !release.hardware.includes(hardware ?? '')) {
+    const fits = release.hardware.join(', ');
+    const found = hardware ?? 'unknown hardware (set "hardware" in the configuration)';
+    throw new UpdateError('HARDWARE_MISMATCH', `The release is for ${fits}, this box is ${found}.`);
+  }
+}

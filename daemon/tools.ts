@@ -1,0 +1,31 @@
+import type { LoadedConfig } from '../protocol/config.ts';
+import type { Progress } from '../protocol/control.ts';
+import type { Box } from './box/box.ts';
+import type { Log } from './log.ts';
+import type { Places } from './places.ts';
+import type { Worker } from './work/worker.ts';
+
+/** What a step works with. Nothing in here is global: a test hands in its own. */
+export interface Tools {
+  readonly box: Box;
+  readonly places: Places;
+  readonly log: Log;
+  readonly worker: Worker;
+  readonly clock: Clock;
+  /** The configuration as it is now; a bad one has defaults in place of what is wrong. */
+  config(): Promise<LoadedConfig>;
+  /** Shows how far the step is; cheap, may be called often. */
+  show(progress: Progress | null): void;
+  /** Aborted when a person cancels; only the steps before `stop` listen. */
+  readonly cancelled: AbortSignal;
+  /** True once a person wants the release on trial put back. */
+  undoAsked(): boolean;
+}
+
+export interface Clock {
+  /** Wall clock, ms since the epoch. May jump. */
+  now(): number;
+  /** Never goes back, ms; for durations. */
+  monotonic(): number;
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}

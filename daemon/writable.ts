@@ -1,0 +1,46 @@
+import type { Config } from '../protocol/config-keys.ts';
+import { UpdateError } from '../protocol/errors.ts';
+
+/** Folders that hold what an undo could not put back, or what must outlive one; a folder above or below is as bad. */
+const neverBelow = ['/boot', '/lib/modules', '/usr/lib/modules', '/var/lib/dpkg', '/proc', '/sys', '/dev', '/run'];
+const ours = ['/var/lib/opq-updater', '/etc/opq-updater', '/usr/lib/opq-box-updater', '/opt/opq-updater'];
+/** Too large to copy, and full of what others own. */
+const neverItself = [
+  '/',
+  '/usr',
+  '/usr/local',
+  '/etc',
+  '/var',
+  '/lib',
+  '/usr/lib',
+  '/bin',
+  '/sbin',
+  '/home',
+  '/root',
+  '/opt',
+];
+
+/**
+ * The folders that a release may write: exactly those are copied before, and put back if need be.
+ * @throws UpdateError PATH_NOT_UNDOABLE
+ */
+export function undoablePaths(config: Config, asked: readonly string[]): string[] {
+  const forbidden = [...neverBelow, ...ours, config.download_dir_path, config.trusted_keys_path].map(clean);
+  const all = [...config.writable_paths, ...asked].map(clean);
+  for (const path of all) {
+    const clash = forbidden.find((other) => isWithin(path, other) || isWithin(other, path));
+    if (clash !== undefined || neverItself.includes(path) || path.startsWith('/boot')) {
+      const why = clash === undefined || clash === path ? 'it' : clash;
+      throw new UpdateError(
+        'PATH_NOT_UNDOABLE',
+        `${path} may not be written by a release: ${why} could not be put back.`,
+      );
+    }
+  }
+  // A folder inside another one is copied with it.
+  return [...new Set(all)].filter((path) => !all.some((other) => other !== path && isWithin(path, other))).sort();
+}
+
+const clean = (path: string): string => path.replace(/\/+$/, '') || '/';
+const isWithin = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(`${folder === '/' ? '' : folder}/`);

@@ -1,0 +1,199 @@
+import { validate as isCronExpression } from 'node-cron';
+import { z } from 'zod';
+
+interface Key<T extends z.ZodType = z.ZodType> {
+  readonly type: T;
+  readonly default: z.output<T>;
+  /** What a value must be, for messages: "expected …". */
+  readonly expected: string;
+  /** What it does, its unit, and what follows from a bad choice. */
+  readonly meaning: string;
+  /** True: there is no sensible default, an empty one is a problem. */
+  readonly required?: boolean;
+  /** True: a technician may set it on the page. */
+  readonly page?: boolean;
+}
+
+const key = <T extends z.ZodType>(entry: Key<T>): Key<T> => entry;
+
+const absolutePath = z.string().regex(/^(\/(?!\.\.?(\/|$))[^/\u0000-\u001f\u007f]+)+\/?$/);
+const unitName = z.string().regex(/^[A-Za-z0-9@_.:-]{1,120}\.service$/);
+const url = z.string().refine((text) => /^https?:\/\/[^\s]+$/.test(text) && URL.canParse(text));
+const count = (min: number, max: number) => z.int().min(min).max(max);
+const bytes = count(1, 2 ** 40);
+
+const GiB = 2 ** 30;
+const MiB = 2 ** 20;
+
+/** Every key of `/etc/opq/updater_config.json`: the schema, `config show` and the reference page are made from it. */
+export const configKeys = {
+  server_url: key({
+    type: url.nullable(),
+    default: null,
+    required: true,
+    expected: 'a URL that begins with http:// or https://',
+    meaning: 'Where the update server is. With http:// the signature still protects, but others can see the traffic.',
+  }),
+  version_file: key({
+    type: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/),
+    default: 'version.json',
+    expected: 'a file name',
+    meaning: 'Name of the release file on the server.',
+  }),
+  download_dir_path: key({
+    type: absolutePath,
+    default: '/var/opq/updater/',
+    expected: 'an absolute path',
+    meaning: 'Private folder for downloads and unpacked packages. Others must not be able to write to it.',
+  }),
+  installed_version_path: key({
+    type: absolutePath,
+    default: '/usr/local/box-config-daemon/VERSION',
+    expected: 'an absolute path',
+    meaning: 'File that holds the installed version. Missing or unreadable counts as a first installation.',
+  }),
+  trusted_keys_path: key({
+    type: absolutePath,
+    default: '/etc/opq-updater/keys',
+    expected: 'an absolute path',
+    meaning: 'Folder of the pinned public keys, one .pem file each. An empty folder means no updates.',
+  }),
+  services: key({
+    type: z.array(unitName).max(64),
+    default: ['box-config-daemon.service'],
+    expected: 'a list of unit names that end in .service',
+    meaning: 'Stopped before the installation, checked after the reboot. A unit left out may run through an update.',
+  }),
+  writable_paths: key({
+    type: z.array(absolutePath).min(1).max(64),
+    default: ['/usr/local/box-config-daemon', '/etc/opq', '/etc/systemd/system'],
+    expected: 'a list of absolute paths of folders',
+    meaning: 'Folders that a release may change; a copy of each is made before. Large folders cost time and space.',
+  }),
+  preserve_paths: key({
+    type: z.array(absolutePath).max(64),
+    default: [],
+    expected: 'a list of absolute paths',
+    meaning: 'Kept as they are by an undo that a person asks for after an update was confirmed.',
+  }),
+  health_dir: key({
+    type: absolutePath,
+    default: '/etc/opq-updater/health.d',
+    expected: 'an absolute path',
+    meaning: 'Folder of programs that are run after the reboot; one that fails has the earlier release put back.',
+  }),
+  health_stable_s: key({
+    type: count(0, 3600),
+    default: 30,
+    expected: 'whole seconds from 0 to 3600',
+    meaning: 'How long the services must run without a restart before an update is confirmed.',
+  }),
+  schedule: key({
+    type: z.string().refine((text) => text.trim().split(/\s+/).length === 5 && isCronExpression(text)),
+    default: '0 0 * * *',
+    page: true,
+    expected: 'a cron expression of five fields',
+    meaning: 'When the box asks the server by itself, in local time.',
+  }),
+  jitter_s: key({
+    type: count(0, 86_400),
+    default: 3600,
+    expected: 'whole seconds from 0 to 86400',
+    meaning: 'A delay of up to this is added to the schedule, another for each box, so that a fleet spreads out.',
+  }),
+  auto_install: key({
+    type: z.boolean(),
+    default: true,
+    page: true,
+    expected: 'true or false',
+    meaning: 'Whether the box installs what the schedule finds; false = it only shows it.',
+  }),
+  window: key({
+    type: z
+      .string()
+      .regex(/^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/)
+      .nullable(),
+    default: null,
+    page: true,
+    expected: 'null or a time of day from-to such as "01:00-05:00"',
+    meaning: 'Local time in which the box may install by itself; null = always. A person may install at any time.',
+  }),
+  hardware: key({
+    type: z.string().min(1).max(64).nullable(),
+    default: null,
+    expected: 'null or the name of the hardware such as "rpi/3"',
+    meaning: 'What hardware this box is; null = read from the device tree.',
+  }),
+  minimum_version: key({
+    type: count(0, 999_999_999_999),
+    default: 0,
+    expected: 'a whole number',
+    meaning: 'No release below this is accepted, even if the box has lost its memory of what it ran.',
+  }),
+  trial_boots: key({
+    type: count(1, 20),
+    default: 3,
+    expected: 'a whole number from 1 to 20',
+    meaning: 'Boots on trial in which the updater may fail to report before the earlier release is put back.',
+  }),
+  trial_deadline_s: key({
+    type: count(60, 86_400),
+    default: 1800,
+    expected: 'whole seconds from 60 to 86400',
+    meaning: 'How long a boot on trial may take to be confirmed before the earlier release is put back.',
+  }),
+  script_timeout_s: key({
+    type: count(1, 86_400),
+    default: 600,
+    expected: 'whole seconds from 1 to 86400',
+    meaning: 'How long install_update.sh may run.',
+  }),
+  server_ca_path: key({
+    type: absolutePath.nullable(),
+    default: null,
+    expected: 'null or an absolute path',
+    meaning: 'PEM file of the authorities to trust for https in place of the built-in ones.',
+  }),
+  proxy_url: key({
+    type: url.nullable(),
+    default: null,
+    expected: 'null or a URL that begins with http:// or https://',
+    meaning: 'HTTP proxy through which the server is reached.',
+  }),
+  max_package_bytes: key({
+    type: bytes,
+    default: GiB / 2,
+    expected: 'a whole number of bytes',
+    meaning: 'A larger package is not downloaded.',
+  }),
+  max_unpacked_bytes: key({
+    type: bytes,
+    default: 2 * GiB,
+    expected: 'a whole number of bytes',
+    meaning: 'A package that unpacks to more is refused.',
+  }),
+  max_entries: key({
+    type: count(1, 1_000_000),
+    default: 20_000,
+    expected: 'a whole number from 1 to 1000000',
+    meaning: 'A package with more files and folders is refused.',
+  }),
+  min_bytes_per_s: key({
+    type: count(0, 2 ** 30),
+    default: 512,
+    expected: 'a whole number of bytes',
+    meaning: 'A download slower than this over a minute is broken off and begun again where it stopped.',
+  }),
+  reserve_bytes: key({
+    type: count(0, 2 ** 40),
+    default: 64 * MiB,
+    expected: 'a whole number of bytes',
+    meaning: 'Free space that an update leaves untouched on every file system it uses.',
+  }),
+} as const;
+
+export type ConfigKey = keyof typeof configKeys;
+export const configKeyNames = Object.keys(configKeys) as ConfigKey[];
+
+type Typed<K extends ConfigKey> = (typeof configKeys)[K] extends Key<infer T> ? z.output<T> : never;
+export type Config = { readonly [K in ConfigKey]: Typed<K> };

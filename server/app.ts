@@ -1,0 +1,75 @@
+import Koa, { type Context, type Next } from 'koa';
+import Router from 'koa-router';
+import { quote } from '../protocol/version.ts';
+import { refuse } from './refuse.ts';
+import { routes } from './routes.ts';
+import type { Settings } from './settings.ts';
+import { updatesFolder } from './updates-folder.ts';
+
+/** What the server needs of its surroundings. */
+export interface Tools {
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  /** Takes one line without its end. */
+  readonly log: (line: string) => void;
+}
+
+/** The update server as a Koa application over one folder: it answers GET and HEAD, and writes nothing. */
+export function createApp(settings: Pick<Settings, 'updates_dir'>, tools: Partial<Tools> = {}): Koa {
+  const { nowMs = Date.now, log = () => {} } = tools;
+  const site = { folder: updatesFolder(settings.updates_dir, nowMs), nowMs };
+  const router = new Router({ sensitive: true, strict: true });
+  for (const [path, answer] of Object.entries(routes)) router.get(path, (ctx) => answer(ctx, site));
+
+  const app = new Koa();
+  app.on('error', (error) => logError(error, log));
+  app.use(logAccess({ nowMs, log }));
+  app.use(answerErrors);
+  app.use(router.routes());
+  app.use(refuseTheRest);
+  return app;
+}
+
+/** One line an answer, when its last byte is sent or the client has left; not for the health check, twice a minute. */
+const logAccess =
+  ({ nowMs, log }: Tools) =>
+  (ctx: Context, next: Next) => {
+    const { method, url = '', headers } = ctx.req;
+    const startedMs = nowMs();
+    const from = (ctx.req.socket.remoteAddress ?? '-').replace(/^::ffff:/, '');
+    ctx.res.once('close', () => {
+      if (url === '/' && ctx.status === 200) return;
+      const end = ctx.res.writableFinished ? 'done' : 'cut';
+      const agent = quote(headers['user-agent'] ?? '-', 80);
+      log(`${from} ${method} ${quote(url, 200)} ${ctx.status} ${end} ${nowMs() - startedMs} ms ${agent}`);
+    });
+    return next();
+  };
+
+/** What goes wrong below is logged here; the client learns no more than that. */
+async function answerErrors(ctx: Context, next: Next): Promise<void> {
+  ctx.set('X-Content-Type-Options', 'nosniff');
+  try {
+    await next();
+  } catch (error) {
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_INVALID_URL') return refuse(ctx, 400);
+    ctx.app.emit('error', error);
+    // A system call that failed is the folder: a disk that is not mounted, a file that this user may not read.
+    refuse(ctx, syscall === undefined ? 500 : 503);
+  }
+}
+
+/** A client that leaves in the middle is no error; the access log tells it as "cut". */
+function logError(error: NodeJS.ErrnoException, log: Tools['log']): void {
+  if (['ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET', 'EPIPE'].includes(error.code ?? '')) return;
+  log(`error ${quote(error.stack ?? String(error), 1000)}`);
+}
+
+function refuseTheRest(ctx: Context): void {
+  const readOnly = ctx.method === 'GET' || ctx.method === 'HEAD';
+  refuse(ctx, readOnly ? 404 : 405);
+  if (readOnly) return;
+  ctx.set('Allow', 'GET, HEAD');
+  ctx.set('Connection', 'close'); // the body of the request is not read
+}

@@ -1,0 +1,64 @@
+// The update server's program: dist/opq-update-server.js.
+import { parseArgs } from 'node:util';
+import { asUpdateError, errorCodes, UpdateError } from '../protocol/errors.ts';
+import { listen } from './listen.ts';
+import { loadSettings, settingsVariable } from './settings.ts';
+
+/** Well below the 90 s after which systemd kills; docker/compose.yaml allows for it. */
+const drainMs = 30_000;
+
+const help = `opq-update-server: hands out update packages to OPQ Boxes
+
+Usage:
+  ${settingsVariable}='{"port":8151,"updates_dir":"/var/opq/updates"}' opq-update-server
+  opq-update-server --settings FILE
+
+Options:
+  --settings FILE  read the settings from FILE instead of the variable
+  --help           show this text
+
+Settings (JSON):
+  port         0 to 65535; 0 takes any free port and prints it
+  updates_dir  the folder with the packages, as "opq-release publish" fills it
+  host         the address to listen on; without it, all addresses
+
+Stops on SIGTERM or SIGINT: running downloads get ${drainMs / 1000} s to finish; a second signal ends it at once.
+Exit codes: 0 stopped, 1 unexpected, 2 usage, settings, folder or port.
+`;
+
+main().catch((thrown) => {
+  const { code, message } = asUpdateError(thrown);
+  const text = code === 'INTERNAL' && thrown instanceof Error ? thrown.stack : message;
+  process.stderr.write(`opq-update-server: ${text}\n`);
+  process.exitCode = errorCodes[code].exit;
+});
+
+async function main(): Promise<void> {
+  const options = readArguments();
+  if (options.help) return void process.stdout.write(help);
+  const settings = await loadSettings(process.env[settingsVariable], options.settings);
+  // A log that nobody reads any more must not end the server.
+  process.stdout.on('error', () => {});
+  const log = (line: string) => process.stdout.write(`${line}\n`);
+  const server = await listen(settings, { nowMs: Date.now, log });
+  log(`opq-update-server listening on ${server.url}, updates from ${settings.updates_dir}`);
+
+  const signal = await nextSignal();
+  log(`opq-update-server stopping on ${signal}, downloads get ${drainMs / 1000} s to finish`);
+  await server.stop(drainMs);
+  log('opq-update-server stopped');
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ options: { settings: { type: 'string' }, help: { type: 'boolean', short: 'h' } } }).values;
+  } catch (cause) {
+    throw new UpdateError('USAGE', `${(cause as Error).message}\n\n${help}`, { cause });
+  }
+}
+
+/** Each handler serves once: a second signal has its usual effect. */
+const nextSignal = (): Promise<NodeJS.Signals> =>
+  new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });

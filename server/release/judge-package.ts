@@ -1,0 +1,45 @@
+import { type ArchiveContent, defaultArchiveLimits, readArchive } from '../../protocol/archive.ts';
+import { oneBzip2Stream } from '../../protocol/bzip2.ts';
+import { UpdateError } from '../../protocol/errors.ts';
+import { unpacked } from './bzip2.ts';
+
+/** What a box downloads unless it is configured otherwise (`max_package_bytes`). */
+export const maxPackageBytes = 512 * 1024 ** 2;
+
+/**
+ * Reads a package as a box does after it has checked the signature.
+ * @param chunks the package; the reader may stop early when it is refused
+ * @param version that the file name says
+ * @throws UpdateError ARCHIVE_CORRUPT | ARCHIVE_REFUSED | VERSION_MISMATCH
+ */
+export async function judgePackage(chunks: AsyncIterable<Uint8Array>, version: number): Promise<ArchiveContent> {
+  const stream = oneBzip2Stream();
+  const archive = readArchive(version, defaultArchiveLimits);
+  const size = sizeCheck();
+  const watched = tap(chunks, (chunk) => {
+    size(chunk);
+    stream.push(chunk);
+  });
+  for await (const chunk of unpacked(watched)) archive.push(chunk);
+  stream.end();
+  return archive.end();
+}
+
+/** Called with every chunk of a package; throws when a box would not download so much. */
+export function sizeCheck(): (chunk: Uint8Array) => void {
+  let bytes = 0;
+  return (chunk) => {
+    bytes += chunk.length;
+    if (bytes > maxPackageBytes) {
+      throw new UpdateError('ARCHIVE_REFUSED', `The package is over the limit of ${maxPackageBytes} bytes.`);
+    }
+  };
+}
+
+/** The same chunks, each shown to `look` first. */
+export async function* tap<T>(chunks: AsyncIterable<T>, look: (chunk: T) => void | Promise<void>): AsyncGenerator<T> {
+  for await (const chunk of chunks) {
+    await look(chunk);
+    yield chunk;
+  }
+}

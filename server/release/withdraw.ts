@@ -1,0 +1,61 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UpdateError } from '../../protocol/errors.ts';
+import type { PublicKey } from '../../protocol/keys.ts';
+import { packageName, quote, releaseVersionPattern, signatureName } from '../../protocol/version.ts';
+import { readPublicKey } from './key-files.ts';
+import { exists, syncFolder } from './put-file.ts';
+import { namedRelease, nameRelease, newestSigned, publicKeyName, versionsIn } from './updates-folder.ts';
+import { verb } from './verb.ts';
+
+export const withdraw = verb({
+  summary: 'offer a release no more',
+  operands: ['VERSION'],
+  options: {
+    from: { type: 'string', value: 'UPDATES_DIR', required: true, help: 'folder that the update server serves' },
+    key: { type: 'string', value: 'PUBLIC', multiple: true, help: `a former key, beside the ${publicKeyName} there` },
+  },
+  details: `First has version.json name the newest release that is left and signed, or removes it when there is none;
+then removes the signature and the package. Boxes that have installed the release keep it: to bring them
+back, publish the content of the release before as a new, higher version.
+A release counts as signed when ${publicKeyName} in the folder, or a --key given here, made its signature.`,
+  examples: [['opq-release withdraw 1550190999 --from /srv/updates', 'a release turned out to be bad']],
+
+  async run({ VERSION: text, from: folder, key: keyPaths }) {
+    const version = versionFrom(text);
+    const files = [signatureName(version), packageName(version)].map((name) => join(folder, name));
+    const isThere = await Promise.all(files.map(exists));
+    const named = await namedRelease(folder);
+    if (!isThere.includes(true) && named?.version !== version) {
+      throw new UpdateError('NOT_FOUND', `${version} is not published in ${folder}.`);
+    }
+    const left = (await versionsIn(folder)).filter((other) => other !== version);
+    const stays = named !== undefined && left.includes(named.version);
+    const { newest, passedOver } = stays
+      ? { newest: named, passedOver: [] }
+      : await newestSigned(folder, left, left.length === 0 ? [] : await keysOf(folder, keyPaths));
+    if (!stays) await nameRelease(folder, newest);
+    for (const file of files) await rm(file, { force: true });
+    await syncFolder(folder);
+    return {
+      text: [
+        `withdrawn: ${version}`,
+        newest ? `version.json names ${newest.version}` : 'no release is left that is signed: version.json is gone',
+        ...passedOver.map((reason) => `passed over ${reason}`),
+      ].join('\n'),
+      json: { withdrawn: version, newest: newest?.version ?? null, passed_over: passedOver },
+    };
+  },
+});
+
+function versionFrom(text: string): number {
+  if (releaseVersionPattern.test(text)) return Number(text);
+  throw new UpdateError('USAGE', `VERSION is the 9 to 12 digits of a release, found ${quote(text)}.`);
+}
+
+async function keysOf(folder: string, paths: readonly string[]): Promise<PublicKey[]> {
+  const published = join(folder, publicKeyName);
+  const all = (await exists(published)) ? [published, ...paths] : paths;
+  if (all.length > 0) return Promise.all(all.map(readPublicKey));
+  throw new UpdateError('NOT_FOUND', `${published} is not there to tell which releases are signed: give --key PUBLIC.`);
+}

@@ -1,0 +1,66 @@
+#!/bin/sh
+# restore.sh SNAPSHOT ROOT - puts the folders of a snapshot back as they were.
+#
+# The one restore program: the daemon, the guard and "opq-updater rollback --offline" all call it. It needs a POSIX
+# shell, GNU tar and coreutils, neither Node nor anything of the release that it undoes. It may be cut off at any
+# point and called again: every run begins with the proof that the snapshot is whole and ends with the same folders.
+#
+# SNAPSHOT holds   tree.tar    the folders, as paths relative to ROOT
+#                  folders     one such path a line
+#                  absent      paths that did not exist, one a line: removed again
+#                  SHA256SUMS  of the three and of "about"
+# Exit: 0 done; 2 usage; 3 the snapshot is damaged, nothing was touched; 4 could not be restored in full.
+set -u
+LC_ALL=C
+export LC_ALL
+
+say() { printf 'restore: %s\n' "$*" >&2; }
+
+if [ $# -ne 2 ] || [ ! -d "$1" ] || [ ! -d "$2" ]; then
+    say "usage: restore.sh SNAPSHOT ROOT"
+    exit 2
+fi
+snapshot=$(cd "$1" && pwd) || exit 2
+root=$(cd "$2" && pwd) || exit 2
+root=${root%/}
+
+unpack() { # FOLDER INTO
+    tar --extract --file="$snapshot/tree.tar" --directory="$2" --preserve-permissions --numeric-owner \
+        --xattrs --xattrs-include='*' --acls --no-selinux -- "$1"
+}
+
+# Beside the folder, so that a rename is enough: it is never half there.
+aside() { # PATH -> the same path with a mark on its last part
+    printf '%s/.opq-restore-%s\n' "$(dirname "$1")" "$(basename "$1")"
+}
+
+# Unpacked beside and proven before the old folder goes; where space is too short for both, in its place.
+put_back() { # FOLDER
+    target=$root/$1
+    new=$(aside "$target").new
+    old=$(aside "$target").old
+    mkdir -p "$(dirname "$target")" && rm -rf "$new" || return 1
+    if mkdir "$new" && unpack "$1" "$new" &&
+        tar --compare --file="$snapshot/tree.tar" --directory="$new" -- "$1" >/dev/null && sync; then
+        rm -rf "$old" || return 1
+        if [ -e "$target" ] || [ -L "$target" ]; then mv "$target" "$old" || return 1; fi
+        mv "$new/$1" "$target" || return 1
+        rm -rf "$new" "$old"
+    else
+        say "no room beside $target, it is unpacked in its place"
+        rm -rf "$new" "$target" "$old" || return 1
+        unpack "$1" "$root/"
+    fi
+}
+
+(cd "$snapshot" && sha256sum --check --status SHA256SUMS) || { say "the snapshot is damaged, nothing was touched"; exit 3; }
+
+failed=0
+while IFS= read -r folder; do
+    put_back "$folder" || { say "$root/$folder could not be put back"; failed=1; }
+done <"$snapshot/folders"
+while IFS= read -r folder; do
+    rm -rf "$root/${folder:?}" || { say "$root/$folder could not be removed"; failed=1; }
+done <"$snapshot/absent"
+sync
+[ "$failed" -eq 0 ] || exit 4

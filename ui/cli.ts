@@ -1,0 +1,27 @@
+/**
+ * opq-updater: the one program of a box. This file only looks at the verb and loads the half that it needs, so
+ * that the resident daemon carries nothing of the command line and the command line nothing of the daemon.
+ */
+const processVerbs = ['daemon', 'worker', 'scratch-box'];
+
+async function run(args: string[]): Promise<number> {
+  const at = args[0] === '--root' ? 2 : args[0]?.startsWith('--root=') ? 1 : 0;
+  const verb = args[at] ?? '';
+  const wantsHelp = args.includes('--help') || args.includes('-h');
+  if (processVerbs.includes(verb) && !wantsHelp) {
+    const { main } = await import('../daemon/main.ts');
+    return main(verb, args.toSpliced(at, 1));
+  }
+  const { main } = await import('./cli/main.ts');
+  return main(args, process);
+}
+
+run(process.argv.slice(2)).then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error) => {
+    console.error(error);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,22 @@
+import { type Call, countOf } from './arguments.ts';
+import { styled } from './screen.ts';
+import { durationText, timeText } from './text.ts';
+
+/** Past updates, newest first, with the reason of each that was not confirmed. */
+export async function history(call: Call): Promise<number> {
+  const { screen, daemon } = call;
+  const limit = countOf(call, 'lines', { min: 1, max: 200 });
+  const entries = await daemon.ask('history', limit === undefined ? {} : { limit });
+  if (screen.json) screen.document(entries);
+  else if (entries.length === 0) screen.line('No updates yet.');
+  else {
+    for (const { ended_at, from, to, by, outcome, because, step, outage_s } of entries) {
+      const outage = outage_s === null ? '' : `, services down for ${durationText(outage_s)}`;
+      const style = outcome === 'confirmed' ? 'green' : 'yellow';
+      const what = `  ${from ?? 'nothing'} -> ${to}  `;
+      screen.line(styled('dim', timeText(ended_at)), what, styled(style, outcome), ` (by ${by}${outage})`);
+      if (because) screen.line(`    in step ${step}: ${because.code}: ${because.message}`);
+    }
+  }
+  return 0;
+}

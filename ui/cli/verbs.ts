@@ -1,0 +1,183 @@
+import { UpdateError } from '../../protocol/errors.ts';
+import type { Option, Verb } from './arguments.ts';
+
+const wait = {
+  wait: { type: 'boolean', about: 'Stay until the verdict (on a real box its reboot ends this too: exit 9)' },
+  patience: {
+    type: 'string',
+    value: 'SECONDS',
+    about: 'With --wait: the longest silence to bear (default 120; once services stop 1800)',
+  },
+} as const satisfies Record<string, Option>;
+
+const lines = { lines: { type: 'string', short: 'n', value: 'N', about: 'How many' } } as const;
+
+/** The command line, row by row. What a verb does is loaded when it is used. */
+export const verbs: readonly Verb[] = [
+  {
+    name: 'status',
+    usage: '[--follow]',
+    about: 'Shows what runs on this box, what is available, and what holds updates back',
+    examples: ['opq-updater status', 'opq-updater status --follow', 'opq-updater status --json | jq .installed'],
+    options: { follow: { type: 'boolean', short: 'f', about: 'Show each change until interrupted' } },
+    run: async (call) => (await import('./status.ts')).status(call),
+  },
+  {
+    name: 'check',
+    usage: '[--install [--wait]]',
+    about: 'Asks the server what is newest; exits 0 with or without news',
+    examples: ['opq-updater check', 'opq-updater check --install   # what cron calls'],
+    options: { install: { type: 'boolean', about: 'Begin the update, if there is one and no gate holds it' }, ...wait },
+    run: async (call) => (await import('./update.ts')).check(call),
+  },
+  {
+    name: 'install',
+    usage: '[PACKAGE | --version N] [--wait] [--retry] [--allow-downgrade]',
+    about: 'Begins an update to what the server offers, or from PACKAGE with its .sig beside it',
+    examples: [
+      'opq-updater install --wait',
+      'opq-updater install --version 1550190683',
+      'opq-updater install /media/usb/opq-box-update-1550190683.tar.bz2 --wait',
+    ],
+    options: {
+      version: { type: 'string', value: 'N', about: 'Only this release, whatever is newest' },
+      retry: { type: 'boolean', about: 'Even a release that failed on this box before' },
+      'allow-downgrade': { type: 'boolean', about: 'Even a PACKAGE older than the lowest version accepted' },
+      ...wait,
+    },
+    words: [0, 1],
+    run: async (call) => (await import('./update.ts')).install(call),
+  },
+  {
+    name: 'cancel',
+    usage: '',
+    about: 'Ends the update under way while nothing has been changed yet',
+    examples: ['opq-updater cancel'],
+    run: async (call) => (await import('./update.ts')).cancel(call),
+  },
+  {
+    name: 'rollback',
+    usage: '[--wait]',
+    about: 'Puts the earlier release back',
+    examples: ['opq-updater rollback --wait'],
+    options: wait,
+    run: async (call) => (await import('./update.ts')).rollback(call),
+  },
+  {
+    name: 'history',
+    usage: '[-n N]',
+    about: 'Lists past updates, newest first, with their reasons',
+    examples: ['opq-updater history', 'opq-updater history -n 5'],
+    options: lines,
+    run: async (call) => (await import('./history.ts')).history(call),
+  },
+  {
+    name: 'log',
+    usage: '[-f] [-n N]',
+    about: 'Shows the last lines of the log',
+    examples: ['opq-updater log -n 20', 'opq-updater log -f'],
+    options: { follow: { type: 'boolean', short: 'f', about: 'Show each new line until interrupted' }, ...lines },
+    run: async (call) => (await import('./log.ts')).log(call),
+  },
+  {
+    name: 'keys list',
+    usage: '',
+    about: 'Lists the pinned keys: who may sign updates for this box',
+    examples: ['opq-updater keys list'],
+    run: async (call) => (await import('./keys.ts')).list(call),
+  },
+  {
+    name: 'keys add',
+    usage: 'FILE|URL [--name NAME] [--fingerprint HEX | --yes]',
+    about: 'Pins a public key after its fingerprint was confirmed, by its last 8 digits or by --fingerprint',
+    examples: [
+      'opq-updater keys add public_key.pem',
+      'opq-updater keys add http://updates.example/public_key.pem --name publisher',
+    ],
+    options: {
+      name: { type: 'string', value: 'NAME', about: "What to call it here (default: the file's name without .pem)" },
+      fingerprint: { type: 'string', value: 'HEX', about: 'Pin it without asking if this is its whole fingerprint' },
+      yes: { type: 'boolean', about: 'Pin it without asking: only where the source itself is trusted' },
+    },
+    words: [1, 1],
+    run: async (call) => (await import('./keys.ts')).add(call),
+  },
+  {
+    name: 'keys remove',
+    usage: 'NAME',
+    about: 'Unpins a key by its name or fingerprint',
+    examples: ['opq-updater keys remove publisher'],
+    words: [1, 1],
+    run: async (call) => (await import('./keys.ts')).remove(call),
+  },
+  {
+    name: 'config check',
+    usage: '[FILE]',
+    about: 'Judges the configuration key by key; works without the daemon',
+    examples: ['opq-updater config check', 'opq-updater config check new_config.json'],
+    words: [0, 1],
+    run: async (call) => (await import('./config.ts')).check(call),
+  },
+  {
+    name: 'config show',
+    usage: '',
+    about: 'Shows every key with its value, where that comes from, its default and its meaning',
+    examples: ['opq-updater config show'],
+    run: async (call) => (await import('./config.ts')).show(call),
+  },
+  {
+    name: 'config set',
+    usage: 'KEY VALUE',
+    about: 'Writes one key; VALUE is JSON, or else text as it is; null takes the key out of the file',
+    examples: [
+      'opq-updater config set server_url https://updates.example/',
+      'opq-updater config set auto_install false',
+      `opq-updater config set services '["box-config-daemon.service"]'`,
+    ],
+    words: [2, 2],
+    run: async (call) => (await import('./config.ts')).set(call),
+  },
+  {
+    name: 'config reference',
+    usage: '',
+    about: 'Prints the reference page of the configuration as Markdown',
+    examples: ['opq-updater config reference'],
+    run: async (call) => (await import('./reference.ts')).reference(call),
+  },
+  {
+    name: 'version',
+    usage: '',
+    about: 'Shows the version of this program',
+    examples: ['opq-updater version'],
+    run: async (call) => (await import('./version.ts')).version(call),
+  },
+  {
+    name: 'help',
+    usage: '[VERB]',
+    about: 'Shows help for the tool or for one verb',
+    examples: ['opq-updater help', 'opq-updater help keys add'],
+    words: [0, 2],
+    run: async ({ screen, positionals }) => (await import('./help.ts')).showHelp(screen, positionals, 0),
+  },
+  ...(['daemon', 'scratch-box', 'worker'] as const).map(processVerb),
+];
+
+/** Verbs that cli.ts hands to the daemon's half of the program before this table is looked at. */
+function processVerb(name: 'daemon' | 'scratch-box' | 'worker'): Verb {
+  const about = {
+    daemon: 'Runs the daemon in the foreground; systemd starts it so',
+    'scratch-box': 'Keeps a box in a folder, for trials: starts its daemon and starts it again after a "reboot"',
+    worker: 'Does one task of an update for the daemon',
+  }[name];
+  return {
+    name,
+    usage: name === 'scratch-box' ? '--root DIR' : '[--root DIR]',
+    about,
+    examples: name === 'daemon' ? ['opq-updater daemon'] : [`opq-updater ${name} --root DIR`],
+    ...(name === 'worker' ? { hidden: true } : {}),
+    // Reached only in a form that cli.ts does not see through, such as `--json daemon`.
+    run: async () => {
+      throw new UpdateError('USAGE', `${name} comes first: opq-updater ${name} [--root DIR].`);
+    },
+  };
+}

@@ -64,6 +64,7 @@ export async function exists(path: string): Promise<boolean> {
  * @throws UpdateError UNSAFE_FOLDER for a link, another owner, or one that others may write to
  */
 export async function privateFolder(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true }); // only the folder itself is private
   await mkdir(path, { recursive: true, mode: 0o700 });
   const stat = await lstat(path);
   const { uid, mode } = stat;

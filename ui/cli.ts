@@ -7,8 +7,7 @@ const processVerbs = ['daemon', 'worker', 'scratch-box'];
 async function run(args: string[]): Promise<number> {
   const at = args[0] === '--root' ? 2 : args[0]?.startsWith('--root=') ? 1 : 0;
   const verb = args[at] ?? '';
-  const wantsHelp = args.includes('--help') || args.includes('-h');
-  if (processVerbs.includes(verb) && !wantsHelp) {
+  if (processVerbs.includes(verb) && !['--help', '-h'].includes(args[at + 1] ?? '')) {
     const { main } = await import('../daemon/main.ts');
     return main(verb, args.toSpliced(at, 1));
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HistoryEntry } from '../../protocol/control.ts';
 import { type FakeDaemon, fakeDaemon } from '../support/fake-daemon.ts';
 import { documents, runCli, startCli } from '../support/run-cli.ts';
@@ -66,11 +66,20 @@ describe('install --wait tells how it ended', () => {
   it('1 when the daemon knows nothing of the update', async () => {
     const daemon = await fakeDaemon({ install: { id: 'u1' }, history: [] });
     const cli = waiting(daemon);
-    await daemon.listened();
-    daemon.send(': alive\n\n');
+    const keepAlive = setInterval(() => daemon.send(': alive\n\n'), 200);
+    onTestFinished(() => clearInterval(keepAlive));
     const { exitCode, stderr } = await cli.ended;
     expect(exitCode).toBe(1);
     expect(stderr).toContain('u1');
+  });
+
+  it('bears the moment between the end of the update and its line in the history', async () => {
+    const daemon = await begun();
+    const cli = waiting(daemon);
+    await daemon.listened();
+    for (let i = 0; i < 5; i++) daemon.say({ state: 'idle', update: null });
+    daemon.say(atRest(entryWith({})));
+    expect((await cli.ended).exitCode).toBe(0);
   });
 
   it('one line for each change of step where nobody watches', async () => {
@@ -190,6 +199,20 @@ describe('rollback --wait', () => {
     const { exitCode, stdout } = await runCli(['rollback', '--wait', '--root', daemon.root]);
     expect(exitCode).toBe(0);
     expect(stdout).toContain(String(oldVersion));
+  });
+
+  it('does not take the old verdict of the update that is undone for its own', async () => {
+    const confirmed = entryWith({});
+    const daemon = await fakeDaemon({
+      rollback: { id: 'u1' },
+      history: [confirmed],
+      status: statusWith({ ...updating('rollback'), last_update: confirmed }),
+    });
+    const cli = startCli(['rollback', '--wait', '--root', daemon.root]);
+    await cli.shows('reboot: done');
+    daemon.say({ state: 'idle', update: null });
+    daemon.say({ last_update: entryWith({ outcome: 'undone', because: fault('ROLLED_BACK') }) });
+    expect((await cli.ended).stdout).toContain('was undone');
   });
 
   it('exits 6 when it could not be put back', async () => {

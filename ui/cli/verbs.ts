@@ -1,5 +1,5 @@
 import { UpdateError } from '../../protocol/errors.ts';
-import type { Option, Verb } from './arguments.ts';
+import type { Call, Option, Verb } from './arguments.ts';
 
 const wait = {
   wait: { type: 'boolean', about: 'Stay until the verdict (on a real box its reboot ends this too: exit 9)' },
@@ -9,6 +9,12 @@ const wait = {
     about: 'With --wait: the longest silence to bear (default 120; once services stop 1800)',
   },
 } as const satisfies Record<string, Option>;
+
+const firstCheck = {
+  type: 'string',
+  value: 'SECONDS',
+  about: 'When to ask the server first (default: 1 to 15 minutes after the start)',
+} as const;
 
 const lines = { lines: { type: 'string', short: 'n', value: 'N', about: 'How many' } } as const;
 
@@ -159,25 +165,37 @@ export const verbs: readonly Verb[] = [
     words: [0, 2],
     run: async ({ screen, positionals }) => (await import('./help.ts')).showHelp(screen, positionals, 0),
   },
-  ...(['daemon', 'scratch-box', 'worker'] as const).map(processVerb),
+  {
+    name: 'daemon',
+    usage: '--box KIND [--root DIR] [--first-check-s SECONDS]',
+    about: 'Runs the daemon in the foreground, as systemd or a scratch box starts it',
+    examples: ['opq-updater daemon --box scratch --root DIR'],
+    options: {
+      box: { type: 'string', value: 'KIND', about: 'What kind of box this is' },
+      'first-check-s': firstCheck,
+    },
+    run: misplaced,
+  },
+  {
+    name: 'scratch-box',
+    usage: 'FOLDER [--first-check-s SECONDS]',
+    about: 'Keeps a box in a folder, for trials: starts its daemon, and starts it again after a "reboot"',
+    examples: ['opq-updater scratch-box ./box'],
+    options: { 'first-check-s': firstCheck },
+    words: [1, 1],
+    run: misplaced,
+  },
+  {
+    name: 'worker',
+    usage: '',
+    about: 'Does the tasks of an update for the daemon',
+    examples: ['opq-updater worker'],
+    hidden: true,
+    run: misplaced,
+  },
 ];
 
-/** Verbs that cli.ts hands to the daemon's half of the program before this table is looked at. */
-function processVerb(name: 'daemon' | 'scratch-box' | 'worker'): Verb {
-  const about = {
-    daemon: 'Runs the daemon in the foreground; systemd starts it so',
-    'scratch-box': 'Keeps a box in a folder, for trials: starts its daemon and starts it again after a "reboot"',
-    worker: 'Does one task of an update for the daemon',
-  }[name];
-  return {
-    name,
-    usage: name === 'scratch-box' ? '--root DIR' : '[--root DIR]',
-    about,
-    examples: name === 'daemon' ? ['opq-updater daemon'] : [`opq-updater ${name} --root DIR`],
-    ...(name === 'worker' ? { hidden: true } : {}),
-    // Reached only in a form that cli.ts does not see through, such as `--json daemon`.
-    run: async () => {
-      throw new UpdateError('USAGE', `${name} comes first: opq-updater ${name} [--root DIR].`);
-    },
-  };
+/** These rows are for the help: cli.ts hands such verbs to the daemon's half before this table is looked at. */
+async function misplaced({ verb: { name, usage } }: Call): Promise<number> {
+  throw new UpdateError('USAGE', `The verb comes first: "opq-updater ${name} ${usage}".`);
 }

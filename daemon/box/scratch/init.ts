@@ -43,7 +43,7 @@ export async function startScratchBox(options: ScratchOptions, say: (text: strin
   async function boot(): Promise<void> {
     // On a box /run is in memory.
     rmSync(place('run'), { recursive: true, force: true });
-    mkdirSync(place('run/opq-updater'), { recursive: true, mode: 0o700 });
+    mkdirSync(place('run'), { recursive: true });
     const bootId = randomUUID();
     writeFileSync(place('run/boot_id'), `${bootId}\n`);
     writeFileSync(place('run/last-shutdown'), existsSync(orderlyMark) ? 'orderly\n' : 'cut\n');

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Available, Fault } from '../protocol/control.ts';
 import { faultOf } from '../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';

@@ -1,5 +1,5 @@
 /** What is known in each step: the schema of the journal, and the types of the steps, from one source. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { updateSteps } from '../protocol/control.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { isErrorCode } from '../protocol/errors.ts';

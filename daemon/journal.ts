@@ -1,5 +1,5 @@
 import { rename } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UpdateError } from '../protocol/errors.ts';
 import { factsSchemas, type StepName, stepNames } from './facts.ts';
 import { exists, readIfThere, writeFileSafely } from './files.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UpdateError } from '../protocol/errors.ts';
 import { readIfThere, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';

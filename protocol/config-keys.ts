@@ -1,5 +1,5 @@
 import { validate as isCronExpression } from 'node-cron';
-import { z } from 'zod';
+import * as z from 'zod';
 
 interface Key<T extends z.ZodType = z.ZodType> {
   readonly type: T;

@@ -7,7 +7,7 @@
  * JSON, or an error status with `{code, message, todo}`. `events` and a followed `log` are streams of server-sent
  * events: first the whole truth (a `status`), then each change.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ErrorCode, errorCodes, isErrorCode, UpdateError } from './errors.ts';
 import { isReleaseVersion } from './version.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UpdateError } from './errors.ts';
 import { isReleaseVersion, packageName, quote, signatureName } from './version.ts';
 

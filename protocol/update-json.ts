@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { UpdateError } from './errors.ts';
 
 /** `update.json` is read into memory before anything is unpacked. */

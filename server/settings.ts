@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { UpdateError } from '../protocol/errors.ts';
 import { quote } from '../protocol/version.ts';
 

@@ -9,7 +9,7 @@ export const packed = (input: AsyncIterable<Uint8Array>): AsyncIterable<Buffer> 
 export const unpacked = (input: AsyncIterable<Uint8Array>): AsyncIterable<Buffer> => bzip2('-d', input);
 
 /** How writing ends when the child has closed its input: then its exit code is the news. */
-const gaveUp: readonly (string | undefined)[] = ['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'];
+const gaveUp: readonly unknown[] = ['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'];
 
 /** Streams through a `bzip2` child; what `input` throws comes out again. */
 async function* bzip2(mode: '-9' | '-d', input: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
@@ -27,9 +27,10 @@ async function* bzip2(mode: '-9' | '-d', input: AsyncIterable<Uint8Array>): Asyn
     for await (const chunk of child.stdout) yield chunk as Buffer;
     const [feedError, { code, exitCode, stderr }] = await Promise.all([feeding, child]);
     if (code === 'ENOENT') throw new UpdateError('NOT_FOUND', 'bzip2 is not installed here.');
-    if (feedError && !(gaveUp.includes(feedError.code) && exitCode !== 0)) throw feedError;
-    if (exitCode === 0) return;
-    const said = stderr.trim().split('\n')[0]?.trim();
+    const stoppedEarly = gaveUp.includes(feedError?.code);
+    if (feedError && !stoppedEarly) throw feedError;
+    if (exitCode === 0 && !stoppedEarly) return;
+    const said = stderr.trim().split('\n')[0]?.trim() || 'there is more after its end';
     throw mode === '-d'
       ? new UpdateError('ARCHIVE_CORRUPT', `The package does not unpack: ${said}`)
       : new UpdateError('INTERNAL', `bzip2 ended with exit code ${exitCode}: ${said}`);

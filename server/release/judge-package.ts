@@ -2,6 +2,7 @@ import { type ArchiveContent, defaultArchiveLimits, readArchive } from '../../pr
 import { oneBzip2Stream } from '../../protocol/bzip2.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { unpacked } from './bzip2.ts';
+import { tap } from './chunks.ts';
 
 /** What a box downloads unless it is configured otherwise (`max_package_bytes`). */
 export const maxPackageBytes = 512 * 1024 ** 2;
@@ -34,12 +35,4 @@ export function sizeCheck(): (chunk: Uint8Array) => void {
       throw new UpdateError('ARCHIVE_REFUSED', `The package is over the limit of ${maxPackageBytes} bytes.`);
     }
   };
-}
-
-/** The same chunks, each shown to `look` first. */
-export async function* tap<T>(chunks: AsyncIterable<T>, look: (chunk: T) => void | Promise<void>): AsyncGenerator<T> {
-  for await (const chunk of chunks) {
-    await look(chunk);
-    yield chunk;
-  }
 }

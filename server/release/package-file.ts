@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { UpdateError } from '../../protocol/errors.ts';
 import type { PublicKey } from '../../protocol/keys.ts';
 import { decodeSignature, maxSignatureBytes, signatureCheck } from '../../protocol/signature.ts';
 import { quote, versionOfPackageName } from '../../protocol/version.ts';
+import { chunksOf } from './chunks.ts';
 
 /** @throws UpdateError USAGE when a file is not named as a package */
 export function versionOfPackage(path: string): number {
@@ -26,7 +27,7 @@ export async function withPackage<T>(path: string, work: (file: PackageFile) => 
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     if (!(await handle.stat()).isFile()) throw new UpdateError('NOT_FOUND', `${path} is not a file.`);
-    return await work({ path, chunks: () => fromStart(handle) });
+    return await work({ path, chunks: () => chunksOf(handle) });
   } finally {
     await handle.close();
   }
@@ -37,9 +38,6 @@ export interface PackageFile {
   /** Its bytes from the first. */
   chunks(): AsyncIterable<Buffer>;
 }
-
-const fromStart = (handle: FileHandle) =>
-  handle.createReadStream({ start: 0, autoClose: false, highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>;
 
 /** Bytes and SHA-256 (hex) of a package. */
 export async function digest(file: PackageFile): Promise<{ sizeBytes: number; sha256: string }> {

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { Header, type HeaderData } from 'tar/header';
 import { UpdateError } from '../../protocol/errors.ts';
 import { packageFolder } from '../../protocol/version.ts';
+import { chunksOf } from './chunks.ts';
 import type { ContentRow } from './content-tree.ts';
 
 const blockBytes = 512;
@@ -55,7 +56,7 @@ async function* contentOf(row: ContentRow & { kind: 'file' }): AsyncGenerator<Bu
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   let missing = row.sizeBytes;
   try {
-    for await (const chunk of file.createReadStream({ autoClose: false }) as AsyncIterable<Buffer>) {
+    for await (const chunk of chunksOf(file)) {
       missing -= chunk.length;
       if (missing < 0) break;
       yield chunk;

@@ -205,6 +205,7 @@ describe('opq-release publish', () => {
       [readFileSync(other).subarray(0, -5), 'ARCHIVE_CORRUPT'],
       [Buffer.concat([readFileSync(other), readFileSync(other)]), 'ARCHIVE_CORRUPT'],
       [flipMiddle(readFileSync(other)), 'ARCHIVE_CORRUPT'],
+      [Buffer.concat([readFileSync(other), Buffer.alloc(2_000_000)]), 'ARCHIVE_CORRUPT'],
       [readFileSync(good), 'VERSION_MISMATCH'],
     ];
     for (const [bytes, code] of rows) {

@@ -92,7 +92,12 @@ async function runScratchBox(args: string[]): Promise<number> {
   const { startScratchBox } = await import('./box/scratch/init.ts');
   const ended = untilSignal();
   const box = await startScratchBox(
-    { root: resolve(folder), program: process.argv[1]!, daemonArgs: first ? ['--first-check-s', first] : [] },
+    {
+      root: resolve(folder),
+      program: process.argv[1]!,
+      daemonArgs: first ? ['--first-check-s', first] : [],
+      environment: process.env,
+    },
     (text) => console.log(`[box] ${text}`),
   );
   await ended;

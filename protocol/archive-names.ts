@@ -4,7 +4,7 @@ import { packageFolder, quote } from './version.ts';
 
 /** Bytes of a name below the top folder, as a whole: the strict reading, which holds for each part of it, too. */
 const maxNameBytes = 255;
-const maxDepth = 32;
+const maxParts = 32;
 
 interface Node {
   readonly name: string;
@@ -66,7 +66,7 @@ export function nameTree(version: number, maxEntries: number) {
         return undefined;
       }
       if (Buffer.byteLength(name) > maxNameBytes) throw refused(rawName, `has a name over ${maxNameBytes} bytes`);
-      if (name.split('/').length > maxDepth) throw refused(rawName, `is deeper than ${maxDepth} folders`);
+      if (name.split('/').length > maxParts) throw refused(rawName, `has more than ${maxParts} parts in its name`);
       for (const parent of parentsOf(name)) insert({ name: parent, kind: 'folder', listed: false });
       insert({ name, kind, listed: true });
       return name;

@@ -20,6 +20,9 @@ const harmlessKeys = [
   /^NODETAR\..+$/,
 ];
 
+/** Attributes are bytes, not text; macOS puts one with a NUL (com.apple.provenance) on most files. */
+const binaryKeys = /^SCHILY\.xattr\./;
+
 /**
  * Reads the extended header (pax `x`) of the next entry.
  * @throws UpdateError ARCHIVE_CORRUPT (not of the form), ARCHIVE_REFUSED (what would change the entry)
@@ -68,7 +71,8 @@ function* records(bytes: Buffer): Generator<{ key: string; value: Buffer }> {
     const key = bytes.toString('utf8', keyStart, equals);
     const value = bytes.subarray(equals + 1, end - 1);
     // Readers in C cut a value at its first NUL: "install_update.sh\0.txt" would land on install_update.sh.
-    if (value.includes(0)) throw refused(value.toString('utf8'), `has a NUL in ${quote(key)} of its extended header`);
+    if (value.includes(0) && !binaryKeys.test(key))
+      throw refused(value.toString('utf8'), `has a NUL in ${quote(key)} of its extended header`);
     yield { key, value };
     at = end;
   }

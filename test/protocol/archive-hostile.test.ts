@@ -84,7 +84,7 @@ describe('an archive that a box must not unpack', () => {
     ['a GNU and a pax name', longNameRow(at('a')), paxRow([['path', at('b')]]), { name: at('x') }],
 
     ['a name of 256 bytes', paxRow([['path', at(`${'d'.repeat(127)}/${'f'.repeat(128)}`)]]), { name: 'x' }],
-    ['a file below 33 folders', paxRow([['path', at(`${'d/'.repeat(32)}f`)]]), { name: 'x' }],
+    ['a name of 33 parts', paxRow([['path', at(`${'d/'.repeat(32)}f`)]]), { name: 'x' }],
     ['a name twice', { name: at('a') }, { name: at('a') }],
     ['a folder twice', { name: at('a/') }, { name: at('a/') }],
     ['a name as file and folder', { name: at('a') }, { name: at('a/') }],

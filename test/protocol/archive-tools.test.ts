@@ -93,6 +93,17 @@ describe('a package that was packed by hand', () => {
     });
   });
 
+  it.skipIf(spawnSync('git', ['--version']).status !== 0)('is read when git archive made it', () => {
+    const git = (...args: string[]) =>
+      execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], { cwd: join(plain, top) });
+    git('init', '-q');
+    git('add', '-f', '.');
+    git('commit', '-qm', 'release');
+    const bytes = git('archive', `--prefix=${top}/`, 'HEAD');
+    rmSync(join(plain, top, '.git'), { recursive: true });
+    expect(read(bytes).entries.map(({ name }) => name)).toContain('box-config-daemon/run.sh');
+  });
+
   const hasPython = spawnSync('python3', ['-c', 'import tarfile']).status === 0;
   describe.skipIf(!hasPython)('with Python', () => {
     const pack = 'import sys,tarfile; t=tarfile.open(sys.argv[2],"w",format=getattr(tarfile,sys.argv[1])); t.add(sys.argv[3]); t.close()'; // biome-ignore format: one line

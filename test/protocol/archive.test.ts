@@ -114,10 +114,19 @@ describe('an archive that is an update package', () => {
     ],
     ['a GNU header', { name: at('gnu'), content: 'abc', magic: magics.gnu }, 'gnu'],
     ['a file of macOS attributes', { name: at('._VERSION'), content: 'AppleDouble' }, '._VERSION'],
+    ['a name of 32 parts', { name: at(`${'d/'.repeat(31)}f`) }, `${'d/'.repeat(31)}f`],
+    [
+      'attributes of macOS',
+      paxRow([
+        ['SCHILY.xattr.com.apple.provenance', '\u0001\u0000'],
+        ['LIBARCHIVE.xattr.x', 'AQA'],
+      ]),
+      'VERSION',
+    ],
     ['the remark of git archive', paxRow([['comment', '0123abcd']], 'g'), 'VERSION'],
     ['a script that is not executable', { name: at('x.sh'), mode: 0o600 }, 'x.sh'],
   ] as [string, TarRow, string][])('may hold %s', (_, row, name) => {
-    expect(names(readWith(row))).toContain(name);
+    expect(names(readWith(row, { name: at('next') }))).toContain(name);
   });
 
   it('may be filled up with zeros after its end', () => {

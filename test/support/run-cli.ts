@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
 
 export const cliPath = fileURLToPath(new URL('../../dist/opq-updater.js', import.meta.url));
 
@@ -49,6 +50,8 @@ export function startInTerminal(args: string[], columns: number, env: Record<str
 }
 
 function watch(child: ChildProcess): Running {
+  // A test that fails leaves nothing behind that follows for ever.
+  onTestFinished(() => void child.kill('SIGKILL'));
   const texts = { stdout: '', stderr: '' };
   const watchers = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {

@@ -70,12 +70,12 @@ function nameFor(path: string, asked: string | undefined): string {
   throw new UpdateError('USAGE', `A key needs a --name of letters a-z, digits and . _ -, found ${quote(name)}.`);
 }
 
-/** @throws UpdateError KEY_INVALID for another fingerprint | CANCELLED | USAGE when nobody can be asked */
+/** @throws UpdateError KEY_MISMATCH for another fingerprint | CANCELLED | USAGE when nobody can be asked */
 async function confirmed({ host, screen, values }: Call, fingerprint: string): Promise<void> {
   const expected = values.fingerprint === undefined ? undefined : bare(String(values.fingerprint));
   if (expected !== undefined && expected !== fingerprint) {
     throw new UpdateError(
-      'KEY_INVALID',
+      'KEY_MISMATCH',
       `The key's fingerprint is ${fingerprint}, not ${quote(expected)}; nothing was pinned.`,
     );
   }
@@ -87,7 +87,7 @@ async function confirmed({ host, screen, values }: Call, fingerprint: string): P
   const answer = await ask(host, 'Its last 8 digits, to pin the key (nothing = no): ');
   if (bare(answer) === '') throw new UpdateError('CANCELLED', 'Nothing was pinned.');
   if (bare(answer) === fingerprint.slice(-8)) return;
-  throw new UpdateError('KEY_INVALID', 'Those are not the last 8 digits of its fingerprint; nothing was pinned.');
+  throw new UpdateError('KEY_MISMATCH', 'Those are not the last 8 digits of its fingerprint; nothing was pinned.');
 }
 
 /** One line from the person; nothing when they close the input. */

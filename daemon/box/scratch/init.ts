@@ -20,6 +20,8 @@ export interface ScratchOptions {
   readonly program: string;
   /** Passed on to the daemon. */
   readonly daemonArgs: readonly string[];
+  /** Of this process; services, script and daemon get it with the folder of the box added. */
+  readonly environment: NodeJS.ProcessEnv;
 }
 
 export interface ScratchInit {
@@ -32,8 +34,8 @@ export async function startScratchBox(options: ScratchOptions, say: (text: strin
   const place = (path: string) => join(root, path);
   mkdirSync(place('var/lib/scratch'), { recursive: true });
   const orderlyMark = place('var/lib/scratch/orderly-shutdown');
-  const path = `${place('scratch-bin')}:${process.env.PATH}`;
-  const environment = { ...process.env, PATH: path, OPQ_BOX_ROOT: root };
+  const path = `${place('scratch-bin')}:${options.environment.PATH}`;
+  const environment = { ...options.environment, PATH: path, OPQ_BOX_ROOT: root };
   writeShims(root, program);
   const script = scriptRunner(environment, place('var/lib/scratch/script-group'));
   const services = supervise(root, environment, say);

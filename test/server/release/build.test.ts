@@ -132,7 +132,7 @@ describe('opq-release build', () => {
       'ARCHIVE_REFUSED',
     ],
     ['two names but for case', (at) => writeTree(at, { README: '', Readme: '' }), 'ARCHIVE_REFUSED'],
-    ['33 folders in each other', (at) => writeTree(at, { [`${'d/'.repeat(32)}f`]: '' }), 'ARCHIVE_REFUSED'],
+    ['a name of 33 parts', (at) => writeTree(at, { [`${'d/'.repeat(32)}f`]: '' }), 'ARCHIVE_REFUSED'],
     [
       'a file larger than a box unpacks',
       (at) => {

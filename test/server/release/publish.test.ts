@@ -73,7 +73,7 @@ describe('opq-release publish', () => {
     const path = build(newVersion, {
       noise: execFileSync('head', ['-c', '300000', '/dev/urandom'], { encoding: 'latin1' }),
     });
-    for (let delayMs = 60; delayMs <= 360; delayMs += 30) {
+    for (let delayMs = 80; delayMs <= 330; delayMs += 50) {
       const child = startRelease(['publish', path, '--to', updates, '--key', privateKey]);
       const exited = once(child, 'exit');
       await sleep(delayMs);

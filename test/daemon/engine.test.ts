@@ -1,0 +1,229 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { expect, it } from 'vitest';
+import { follow, maxTries, type Rest, steps } from '../../daemon/engine.ts';
+import { exists } from '../../daemon/files.ts';
+import { readJournal, saveJournal } from '../../daemon/journal.ts';
+import { type At, edges, failsTo } from '../../daemon/machine.ts';
+import { whereWeWere } from '../../daemon/resume.ts';
+import { UpdateError } from '../../protocol/errors.ts';
+import { aKey } from '../support/a-key.ts';
+import { anUpdate, type Scene, scene, service } from '../support/fake-box.ts';
+import { newVersion, oldVersion } from '../support/samples.ts';
+
+const begin: At<'download'> = { step: 'download', update: anUpdate };
+
+/** Follows an update to its rest: the steps it went through, and where it ended. */
+async function run({ places, tools }: Scene, start: At = begin): Promise<{ trace: string[]; rest: Rest }> {
+  await mkdir(places.at('/etc/opq-updater/keys'), { recursive: true });
+  await writeFile(places.at('/etc/opq-updater/keys/publisher.pem'), aKey);
+  const trace: string[] = [];
+  const rest = await follow(start, tools, { arrived: ({ step }) => void trace.push(step) });
+  return { trace, rest };
+}
+
+const upTo = (step: string) => {
+  const way = ['download', 'verify', 'unpack', 'snapshot', 'stop', 'install', 'reboot', 'confirm'];
+  return way.slice(0, way.indexOf(step) + 1);
+};
+
+it('takes a good release through every step and confirms it after the reboot', async () => {
+  const box = await scene();
+  const { trace, rest } = await run(box);
+  expect(trace).toEqual([...upTo('confirm'), 'idle']);
+  expect(rest).toMatchObject({ step: 'idle', because: null });
+  expect(box.calls).toEqual([`stopService ${service}`, 'runScript', 'reboot']);
+  expect(await box.version()).toBe(String(newVersion));
+  expect(await exists(box.places.trial)).toBe(false);
+  expect(await exists(box.places.previous)).toBe(true);
+});
+
+it('has each position on the disk before its step acts', async () => {
+  const box = await scene();
+  const seen: string[] = [];
+  const before = { ...box.box };
+  for (const name of ['stopService', 'runScript', 'reboot'] as const) {
+    (box.box as unknown as Record<string, unknown>)[name] = async (...args: never[]) => {
+      const found = await readJournal(box.places);
+      if (found.kind === 'entry') seen.push(`${name} in ${found.entry.at.step}`);
+      return (before[name] as (...all: never[]) => unknown)(...args);
+    };
+  }
+  await run(box);
+  expect(seen).toEqual(['stopService in stop', 'runScript in install', 'reboot in reboot']);
+});
+
+const early = new UpdateError('SIGNATURE_INVALID', 'played');
+it.each(['copy', 'verify', 'unpack'] as const)('changes nothing when "%s" fails', async (task) => {
+  const failing = () => {
+    throw early;
+  };
+  const box = await scene({}, { [task]: failing });
+  const { rest } = await run(box);
+  expect(rest).toMatchObject({ step: 'idle', because: { code: 'SIGNATURE_INVALID' } });
+  expect(box.calls).toEqual([]);
+  expect(await box.version()).toBe(String(oldVersion));
+});
+
+it('starts the services again when one of them does not stop', async () => {
+  const stopService = async () => {
+    throw new UpdateError('SERVICE_NOT_STOPPED', 'played');
+  };
+  const box = await scene({ stopService });
+  const { trace, rest } = await run(box);
+  expect(trace).toEqual([...upTo('stop'), 'idle']);
+  expect(rest).toMatchObject({ because: { code: 'SERVICE_NOT_STOPPED', step: 'stop' } });
+  expect(box.calls).toEqual([`stopService ${service}`, `startService ${service}`]);
+});
+
+const wayBack = ['rollback', 'restored', 'idle'];
+const failures: [string, string, number | null, string, Partial<Record<'timedOut', boolean>>][] = [
+  ['ends with 3', 'INSTALL_SCRIPT_FAILED', 3, '', {}],
+  ['is killed', 'INSTALL_SCRIPT_FAILED', null, '', {}],
+  ['never ends', 'INSTALL_TIMED_OUT', null, '', { timedOut: true }],
+  ['says that the disk was full and ends with 0', 'WRITE_FAILED', 0, 'cp: No space left on device\n', {}],
+];
+it.each(failures)(
+  'puts the earlier release back when install_update.sh %s',
+  async (_, code, exitCode, output, more) => {
+    const box = await scene({
+      async runScript({ onOutput }) {
+        await writeFile(box.places.at('/usr/local/box-config-daemon/run.sh'), 'half of the new\n');
+        onOutput(output);
+        return { exitCode, timedOut: false, ...more };
+      },
+    });
+    const { trace, rest } = await run(box);
+    expect(trace).toEqual([...upTo('install'), ...wayBack]);
+    expect(rest).toMatchObject({ step: 'idle', because: { code, step: 'install' } });
+    expect(await readFile(box.places.at('/usr/local/box-config-daemon/run.sh'), 'utf8')).toBe('old\n');
+    expect(box.calls.slice(-3)).toEqual([`stopService ${service}`, 'restore', 'reboot']);
+  },
+);
+
+it('puts the earlier release back when VERSION names a third one', async () => {
+  const box = await scene({
+    async runScript() {
+      await writeFile(box.places.at('/usr/local/box-config-daemon/VERSION'), '1550199999\n');
+      return { exitCode: 0, timedOut: false };
+    },
+  });
+  const { rest } = await run(box);
+  expect(rest).toMatchObject({ because: { code: 'WRONG_VERSION_INSTALLED' } });
+  expect(await box.version()).toBe(String(oldVersion));
+});
+
+it('writes VERSION for a script that leaves it alone', async () => {
+  const box = await scene({ runScript: async () => ({ exitCode: 0, timedOut: false }) });
+  const { rest } = await run(box);
+  expect(rest).toMatchObject({ because: null });
+  expect(await box.version()).toBe(String(newVersion));
+});
+
+it('removes what a release added when it puts the earlier one back', async () => {
+  const box = await scene();
+  box.box.service = async () => ({
+    state: (await box.version()) === String(newVersion) ? 'failed' : 'active',
+    restarts: 0,
+  });
+  await writeFile(
+    box.places.config,
+    JSON.stringify({ server_url: 'http://127.0.0.1:1/', health_stable_s: 0, reserve_bytes: 0, trial_deadline_s: 60 }),
+  );
+  box.tools.clock.monotonic = fastClock();
+  const { trace, rest } = await run(box);
+  expect(trace).toEqual([...upTo('confirm'), ...wayBack]);
+  expect(rest).toMatchObject({ because: { code: 'HEALTH_FAILED', step: 'confirm' } });
+  expect(await exists(box.places.at('/etc/opq/added-by-the-release'))).toBe(false);
+});
+
+it('confirms with the update server down and the services as they were', async () => {
+  const box = await scene();
+  box.services.set(service, { state: 'failed', restarts: 5 });
+  const { rest } = await run(box);
+  expect(rest).toMatchObject({ because: null });
+});
+
+it('is stuck, not idle, when the copy of the earlier release is damaged, and touches nothing then', async () => {
+  const box = await scene({
+    async runScript() {
+      await writeFile(`${box.places.trial}/tree.tar`, 'rotten');
+      await writeFile(box.places.at('/usr/local/box-config-daemon/run.sh'), 'half\n');
+      return { exitCode: 1, timedOut: false };
+    },
+  });
+  const { rest } = await run(box);
+  expect(rest).toMatchObject({ step: 'stuck', stuckBecause: { code: 'SNAPSHOT_DAMAGED' } });
+  expect(await readFile(box.places.at('/usr/local/box-config-daemon/run.sh'), 'utf8')).toBe('half\n');
+});
+
+it('tries a stuck undo again at the next boots, and not for ever', async () => {
+  const box = await scene({
+    async runScript() {
+      await writeFile(`${box.places.trial}/tree.tar`, 'rotten');
+      return { exitCode: 1, timedOut: false };
+    },
+  });
+  await run(box);
+  const found: string[] = [];
+  for (let boot = 0; boot < 5; boot++) {
+    box.nextBoot('cut');
+    const { at } = await whereWeWere(box.tools);
+    found.push(at.step);
+    if (at.step === 'rollback') await follow(at, box.tools);
+  }
+  expect(found).toEqual(['rollback', 'rollback', 'rollback', 'stuck', 'stuck']);
+});
+
+it('gives a step up that was begun too often', async () => {
+  const box = await scene();
+  await saveJournal(box.places, { at: begin, bootId: 'boot-1', tries: maxTries });
+  const { at, tries } = await whereWeWere(box.tools);
+  const rest = await follow(at, box.tools, { tries });
+  expect(rest).toMatchObject({ step: 'idle', because: { code: 'TOO_MANY_TRIES' } });
+});
+
+it('puts the earlier release back when the journal is lost on trial, and rests when it is lost at rest', async () => {
+  const box = await scene();
+  await run(box);
+  for (const text of ['', 'garbage', '{"format":99}', undefined]) {
+    await (text === undefined ? rm(box.places.journal, { force: true }) : writeFile(box.places.journal, text));
+    expect((await whereWeWere(box.tools)).at.step).toBe('idle');
+  }
+  const trying = await scene();
+  await run(trying, begin);
+  await trying.box.snapshot(trying.places.trial, ['/usr/local/box-config-daemon'], {
+    update: 'u1',
+    from: oldVersion,
+    to: newVersion,
+  });
+  await writeFile(trying.places.journal, '{"at":{"step":"conf');
+  const { at } = await whereWeWere(trying.tools);
+  expect(at).toMatchObject({ step: 'rollback', because: { code: 'JOURNAL_UNREADABLE' }, update: { from: oldVersion } });
+  expect(await exists(`${trying.places.journal}.bad-1`)).toBe(true);
+});
+
+it('reaches every step from rest, rest from every step, and fails only along edges', () => {
+  const all = Object.keys(edges) as (keyof typeof edges)[];
+  const reach = (from: keyof typeof edges) => {
+    const seen = new Set<string>();
+    const visit = (step: keyof typeof edges) => {
+      for (const next of edges[step]) {
+        if (seen.has(next)) continue;
+        seen.add(next);
+        visit(next);
+      }
+    };
+    visit(from);
+    return seen;
+  };
+  expect([...reach('idle')].sort()).toEqual([...all].sort());
+  for (const step of all) expect(reach(step).has('idle'), step).toBe(true);
+  for (const [step, to] of Object.entries(failsTo)) expect(edges[step as keyof typeof edges]).toContain(to);
+  expect(Object.keys(steps).sort()).toEqual(all.filter((step) => step !== 'idle' && step !== 'stuck').sort());
+});
+
+/** A clock of which each look is five seconds later. */
+function fastClock(): () => number {
+  let ms = 0;
+  return () => (ms += 5000);
+}

@@ -1,0 +1,87 @@
+import { expect, it } from 'vitest';
+import { steps } from '../../daemon/engine.ts';
+import type { At, Boot, Working } from '../../daemon/machine.ts';
+import { anUpdate, aRelease, service } from '../support/fake-box.ts';
+import { newVersion, oldVersion } from '../support/samples.ts';
+
+const trial = {
+  update: anUpdate,
+  release: aRelease,
+  paths: ['/etc/opq'],
+  baseline: { [service]: 'active' as const },
+  bootId: 'boot-1',
+  stoppedAtMs: 1,
+  scriptTail: [],
+};
+const undoing = {
+  ...trial,
+  because: { code: 'HEALTH_FAILED' as const, message: '', step: 'confirm' as const },
+  scriptStarted: true,
+  blame: true,
+  stuckBoots: 0,
+};
+const positions: { [K in Working]: At<K> } = {
+  download: { step: 'download', update: anUpdate },
+  verify: { step: 'verify', update: anUpdate },
+  unpack: { step: 'unpack', update: anUpdate, release: aRelease },
+  snapshot: { step: 'snapshot', update: anUpdate, release: aRelease },
+  stop: { step: 'stop', ...trial },
+  install: { step: 'install', ...trial },
+  reboot: { step: 'reboot', ...trial },
+  confirm: { step: 'confirm', ...trial, cutBoots: 0 },
+  rollback: { step: 'rollback', ...undoing },
+  restored: { step: 'restored', ...undoing },
+};
+
+const died: Boot = { same: true, onTrial: false, shutdown: 'orderly', installed: oldVersion };
+const cut: Boot = { same: false, onTrial: false, shutdown: 'cut', installed: oldVersion };
+const orderly: Boot = { ...cut, shutdown: 'orderly' };
+const onTrial = { onTrial: true };
+const newInstalled = { ...onTrial, installed: newVersion };
+
+/** Step in which the daemon ended, how, and the step with which the next one goes on. */
+const table: [string, keyof typeof positions, Boot, string, object?][] = [
+  ['Killed_in_download', 'download', died, 'download'],
+  ['Cut_in_download', 'download', cut, 'download'],
+  ['Killed_in_verify', 'verify', died, 'verify'],
+  ['Cut_in_verify', 'verify', cut, 'verify'],
+  ['Killed_in_unpack', 'unpack', died, 'unpack'],
+  ['Cut_in_unpack', 'unpack', cut, 'unpack'],
+  ['Killed_in_snapshot', 'snapshot', died, 'snapshot'],
+  ['Cut_in_snapshot', 'snapshot', cut, 'snapshot'],
+  ['Killed_in_stop_before_the_rename', 'stop', died, 'stop'],
+  ['Cut_in_stop_before_the_rename', 'stop', cut, 'stop'],
+  [
+    'Killed_in_stop_after_the_rename',
+    'stop',
+    { ...died, ...onTrial },
+    'rollback',
+    { scriptStarted: false, blame: false },
+  ],
+  ['Cut_in_stop_after_the_rename', 'stop', { ...cut, ...onTrial }, 'rollback', { scriptStarted: false, blame: false }],
+  [
+    'Killed_in_install',
+    'install',
+    { ...died, ...onTrial },
+    'rollback',
+    { because: { code: 'DAEMON_DIED' }, blame: false },
+  ],
+  ['Cut_in_install', 'install', { ...cut, ...onTrial }, 'rollback', { because: { code: 'POWER_LOST' }, blame: false }],
+  ['Cut_in_install_with_the_new_VERSION', 'install', { ...cut, ...newInstalled }, 'rollback'],
+  ['Script_rebooted_early', 'install', { ...orderly, ...onTrial }, 'rollback'],
+  ['Script_rebooted_at_its_end', 'install', { ...orderly, ...newInstalled }, 'reboot', { bootId: 'boot-1' }],
+  ['Killed_in_reboot', 'reboot', { ...died, ...newInstalled }, 'reboot'],
+  ['Rebooted', 'reboot', { ...orderly, ...newInstalled }, 'reboot'],
+  ['Killed_in_confirm', 'confirm', { ...died, ...newInstalled }, 'confirm', { cutBoots: 0 }],
+  ['Cut_in_confirm', 'confirm', { ...cut, ...newInstalled }, 'confirm', { cutBoots: 1 }],
+  ['Shut_down_in_confirm', 'confirm', { ...orderly, ...newInstalled }, 'confirm', { cutBoots: 0 }],
+  ['Killed_in_rollback', 'rollback', { ...died, ...onTrial }, 'rollback'],
+  ['Cut_in_rollback', 'rollback', { ...cut, ...onTrial }, 'rollback'],
+  ['Killed_in_restored', 'restored', { ...died, ...onTrial }, 'restored'],
+  ['Cut_in_restored', 'restored', { ...cut, ...onTrial }, 'restored'],
+];
+
+it.each(table)('%s: goes on as it should', (_, step, boot, next, facts = {}) => {
+  const row: { resume(at: At, boot: Boot): At } = steps[step] as never;
+  expect(row.resume(positions[step], boot)).toMatchObject({ step: next, ...facts });
+});

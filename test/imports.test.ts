@@ -1,0 +1,96 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const repo = fileURLToPath(new URL('..', import.meta.url));
+
+interface Import {
+  readonly file: string;
+  /** A file of ours relative to the repository, or the name of a package. */
+  readonly what: string;
+  /** Only its types: gone when the program runs. */
+  readonly typeOnly: boolean;
+}
+
+const files = ['protocol', 'daemon', 'ui', 'server', 'systemd', 'setup'].flatMap((folder) =>
+  readdirSync(join(repo, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('.d.ts'))
+    .map((file) => join(folder, file)),
+);
+const imports = files.flatMap(importsOf);
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(repo, file), 'utf8');
+  const found = text.matchAll(/(?:^|\n)\s*(import|export)(\s+type)?\s[^;'"]*?from\s+'([^']+)'|import\('([^']+)'\)/g);
+  return [...found].map(([, , type, from, lazy]) => {
+    const name = from ?? lazy ?? '';
+    const own = name.startsWith('.');
+    const what = own ? relative(repo, join(repo, dirname(file), name)) : packageOf(name);
+    return { file, what, typeOnly: type !== undefined };
+  });
+}
+
+function packageOf(name: string): string {
+  return name.split('/', name.startsWith('@') ? 2 : 1).join('/');
+}
+const ours = ({ what }: Import) => what.includes('/') && !what.startsWith('@') && !what.startsWith('node:');
+
+/** Who may import whom, of our own folders (everyone may import their own). The longest prefix counts. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  protocol: [],
+  daemon: ['protocol', 'systemd/restore.sh', 'package.json'],
+  ui: ['protocol', 'package.json'],
+  'ui/cli.ts': ['protocol', 'ui', 'daemon/main.ts'],
+  server: ['protocol', 'package.json'],
+  'server/release': ['protocol', 'daemon/box', 'package.json'],
+};
+
+it('lets every folder import only what the table allows', () => {
+  const wrong = imports.filter(ours).filter(({ file, what }) => {
+    const rows = Object.keys(mayImport).filter((row) => file === row || file.startsWith(`${row}/`));
+    const row = rows.sort((a, b) => b.length - a.length)[0]!;
+    const allowed = [row, ...mayImport[row]!];
+    return !allowed.some((prefix) => what === prefix || what.startsWith(`${prefix}/`));
+  });
+  expect(wrong).toEqual([]);
+});
+
+/** Libraries that belong behind one door. */
+const doors: Readonly<Record<string, RegExp>> = {
+  execa: /^(daemon\/box\/|server\/release\/bzip2\.ts)/,
+  got: /^daemon\/channel\//,
+  tar: /^(protocol\/archive|server\/release\/)/,
+  'unbzip2-stream': /^daemon\/box\/decode\.ts/,
+  koa: /^(server|ui\/web)\//,
+  'koa-router': /^(server|ui\/web)\//,
+  'node-cron': /^(daemon\/schedule|protocol\/config-keys)\.ts/,
+};
+
+it('keeps each library behind its door', () => {
+  const wrong = imports.filter(({ file, what, typeOnly }) => !typeOnly && doors[what] && !doors[what].test(file));
+  expect(wrong).toEqual([]);
+});
+
+it('reads files, sockets and clock outside of protocol only', () => {
+  const impure = /^node:(fs|net|http|https|child_process|os|process|timers|worker_threads|dns|tls)/;
+  expect(imports.filter(({ file, what }) => file.startsWith('protocol/') && impure.test(what))).toEqual([]);
+  for (const file of files.filter((name) => name.startsWith('protocol/'))) {
+    expect(readFileSync(join(repo, file), 'utf8'), file).not.toMatch(/Date\.now|new Date\(\)|process\.|performance\./);
+  }
+});
+
+it('reads environment and arguments in the mains alone', () => {
+  const mains = ['daemon/main.ts', 'server/main.ts', 'server/release/cli.ts', 'ui/cli/main.ts', 'ui/cli.ts'];
+  const readers = files.filter((file) => /process\.(env|argv)\b/.test(readFileSync(join(repo, file), 'utf8')));
+  expect(readers.filter((file) => !mains.includes(file))).toEqual([]);
+});
+
+it('takes zod as a namespace, as its named export brings 250 kB of translations into every bundle', () => {
+  for (const file of files) expect(readFileSync(join(repo, file), 'utf8'), file).not.toMatch(/import \{ z \} from 'zod'/);
+});
+
+it('has no file that more than one head is needed for', () => {
+  const long = files.filter((file) => readFileSync(join(repo, file), 'utf8').split('\n').length > 251);
+  expect(long).toEqual([]);
+});

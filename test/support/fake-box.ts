@@ -1,0 +1,163 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { Box, Service } from '../../daemon/box/box.ts';
+import { makeSnapshot, restoreSnapshot, snapshotHolds } from '../../daemon/box/snapshot.ts';
+import type { Update } from '../../daemon/facts.ts';
+import { loadConfig } from '../../daemon/load-config.ts';
+import { openLog } from '../../daemon/log.ts';
+import { type Places, placesUnder } from '../../daemon/places.ts';
+import type { Tools } from '../../daemon/tools.ts';
+import type { TaskName, Worker } from '../../daemon/work/worker.ts';
+import { newVersion, oldVersion } from './samples.ts';
+
+export const service = 'box-config-daemon.service';
+const versionPath = '/usr/local/box-config-daemon/VERSION';
+
+/**
+ * A box in a fresh folder: files, snapshots and restores are real; reboot, services and the script are played.
+ * `over` replaces what a test is about; `calls` tells what was done to the box, in order.
+ */
+export interface Scene {
+  readonly root: string;
+  readonly places: Places;
+  readonly tools: Tools;
+  readonly box: Box;
+  readonly calls: string[];
+  readonly services: Map<string, Service>;
+  readonly update: Update;
+  /** Ends the boot as a power cut or an orderly shutdown does; services come up again. */
+  nextBoot(how: 'orderly' | 'cut'): void;
+  version(): Promise<string>;
+}
+
+export async function scene(
+  over: Partial<Box> = {},
+  work: Partial<Record<TaskName, () => unknown>> = {},
+): Promise<Scene> {
+  const root = await mkdtemp(join(tmpdir(), 'opq-'));
+  onTestFinished(() => rm(root, { recursive: true, force: true }));
+  const places = placesUnder(root);
+  const put = async (path: string, text: string) => {
+    await mkdir(join(places.at(path), '..'), { recursive: true });
+    await writeFile(places.at(path), text);
+  };
+  await mkdir(places.state, { recursive: true, mode: 0o700 });
+  await mkdir(places.run, { recursive: true });
+  await mkdir(places.at('/var/opq/updater'), { recursive: true, mode: 0o700 });
+  await put(versionPath, `${oldVersion}\n`);
+  await put('/usr/local/box-config-daemon/run.sh', 'old\n');
+  await put(
+    '/etc/opq/updater_config.json',
+    '{"server_url":"http://127.0.0.1:1/","health_stable_s":0,"reserve_bytes":0}',
+  );
+
+  const calls: string[] = [];
+  const services = new Map<string, Service>([[service, { state: 'active', restarts: 0 }]]);
+  let boot = 1;
+  let shutdown: 'orderly' | 'cut' = 'orderly';
+  const nextBoot = (how: 'orderly' | 'cut') => {
+    boot++;
+    shutdown = how;
+    for (const name of services.keys()) services.set(name, { state: 'active', restarts: 0 });
+  };
+  const played: Box = {
+    kind: 'scratch',
+    about: 'A box that is played.',
+    bootId: async () => `boot-${boot}`,
+    lastShutdown: async () => shutdown,
+    identity: async () => ({ name: 'played', hardware: 'rpi/3' }),
+    clockKnown: async () => true,
+    sizeOf: async () => 1000,
+    freeBytes: async () => 2 ** 40,
+    service: async (name) => services.get(name) ?? { state: 'absent', restarts: 0 },
+    startService: async (name) => void services.set(name, { state: 'active', restarts: 0 }),
+    stopService: async (name) => void services.set(name, { state: 'inactive', restarts: 0 }),
+    async runScript() {
+      await put(versionPath, `${newVersion}\n`);
+      await put('/usr/local/box-config-daemon/run.sh', 'new\n');
+      await put('/etc/opq/added-by-the-release', 'new\n');
+      return { exitCode: 0, timedOut: false };
+    },
+    killScript: async () => {},
+    runProgram: async () => ({ exitCode: 0, output: '' }),
+    snapshot: (folder, paths, about) => makeSnapshot(root, folder, paths, about),
+    snapshotHolds: (folder) => snapshotHolds(root, folder),
+    restore: (folder) => restoreSnapshot(root, folder),
+    sync: async () => {},
+    reboot: async () => nextBoot('orderly'),
+    ...over,
+  };
+  const told = ['startService', 'stopService', 'runScript', 'killScript', 'restore', 'reboot'] as const;
+  const box = { ...played };
+  for (const name of told) {
+    (box as Record<string, unknown>)[name] = (...args: unknown[]) => {
+      calls.push([name, ...args.filter((arg) => typeof arg === 'string' && !arg.startsWith('/'))].join(' '));
+      return (played[name] as (...args: unknown[]) => unknown)(...args);
+    };
+  }
+  const tools: Tools = {
+    box,
+    places,
+    log: openLog(places.logFile, Date.now, () => {}),
+    worker: playedWorker(places, work),
+    clock: {
+      now: Date.now,
+      monotonic: () => performance.now(),
+      sleep: () => new Promise((done) => setTimeout(done, 1)),
+    },
+    config: () => loadConfig(places),
+    show: () => {},
+    cancelled: new AbortController().signal,
+    undoAsked: () => false,
+  };
+  const version = async () => (await readFile(places.at(versionPath), 'utf8')).trim();
+  return { root, places, tools, box, calls, services, update: anUpdate, nextBoot, version };
+}
+
+export const anUpdate: Update = {
+  id: 'u1',
+  from: oldVersion,
+  to: newVersion,
+  by: 'person',
+  source: { kind: 'file', path: '/media/usb/package' },
+  retry: false,
+  allowDowngrade: false,
+  startedAt: '2026-03-01T10:00:00.000Z',
+  seconds: {},
+  signedBy: null,
+  sha256: null,
+};
+
+export const aRelease = {
+  sha256: 'ab'.repeat(32),
+  signedBy: `ECDSA P-256 ${'cd'.repeat(32)}`,
+  decodedBytes: 10_240,
+  unpackedBytes: 100,
+  entryCount: 3,
+  hardware: null,
+  services: [],
+  writablePaths: [],
+  notes: null,
+};
+
+/** A worker that has already done everything: the tasks have tests of their own. */
+function playedWorker(places: Places, work: Partial<Record<TaskName, () => unknown>>): Worker {
+  const usual: Record<TaskName, () => unknown> = {
+    latest: () => null,
+    fetchKey: () => ({ pem: '' }),
+    download: () => ({ sizeBytes: 1 }),
+    copy: () => ({ sizeBytes: 1 }),
+    verify: () => aRelease,
+    unpack: () => ({ unpackedBytes: 100 }),
+  };
+  return {
+    close: () => {},
+    async do(name, input) {
+      if (name === 'copy' || name === 'download') await writeFile((input as { path: string }).path, 'package');
+      await mkdir(places.at('/var/opq/updater'), { recursive: true });
+      return (work[name] ?? usual[name])() as never;
+    },
+  };
+}

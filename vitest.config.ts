@@ -4,8 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** Shell programs are text, as setup/build.mjs bundles them. */
 const shellAsText = {
   name: 'shell-as-text',
-  load: (id: string) =>
-    id.endsWith('.sh') ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}` : undefined,
+  load: (id: string) => (id.endsWith('.sh') ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}` : undefined),
 };
 
 export default defineConfig({

@@ -21,7 +21,7 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
 installed=node_modules/.package-lock.json
 if [ ! -e "$installed" ] || [ -n "$(find package-lock.json -newer "$installed")" ]; then
     echo "Installing the npm packages ..."
-    npm ci --silent --no-fund --no-audit
+    npm ci --loglevel=error
     touch "$installed"
 fi
 

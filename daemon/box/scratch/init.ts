@@ -9,6 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { initServer } from './init-server.ts';
 import { scriptRunner } from './script.ts';
+import { endGroup } from './process-group.ts';
 import { endProcess, supervise } from './services.ts';
 import { writeShims } from './shims.ts';
 import { readUnit, unitNames } from './unit-file.ts';
@@ -39,7 +40,9 @@ export async function startScratchBox(options: ScratchOptions, say: (text: strin
   writeShims(root, program);
   const script = scriptRunner(environment, place('var/lib/scratch/script-group'));
   const services = supervise(root, environment, say);
+  const daemonGroup = place('var/lib/scratch/daemon-group');
   let daemon: ChildProcess | undefined;
+  let again: NodeJS.Timeout | undefined;
   let goingDown = false;
 
   async function boot(): Promise<void> {
@@ -66,19 +69,28 @@ export async function startScratchBox(options: ScratchOptions, say: (text: strin
       {
         stdio: ['ignore', 'inherit', 'inherit'],
         env: environment,
+        detached: true,
       },
     );
     daemon = child;
-    child.once('exit', (code, signal) => {
+    // A power cut in a test must end the daemon too.
+    writeFileSync(daemonGroup, `${child.pid}\n`);
+    child.once('exit', async (code, signal) => {
+      // As systemd does with what a service leaves behind: a worker of a dead daemon must not go on writing.
+      await endGroup(child.pid!);
       if (goingDown || daemon !== child) return;
       say(`the daemon ended with ${code ?? signal}, it is started again`);
-      setTimeout(() => !goingDown && startDaemon(), 500);
+      again = setTimeout(startDaemon, 500);
     });
   }
 
   async function goDown(): Promise<void> {
     goingDown = true;
-    if (daemon) await endProcess(daemon);
+    clearTimeout(again);
+    if (daemon) {
+      await endProcess(daemon);
+      await endGroup(daemon.pid!);
+    }
     await script.kill();
     await services.stopAll();
     await server.close();

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endGroup } from './process-group.ts';
 
 export interface ScriptRequest {
   readonly folder: string;
@@ -52,15 +54,4 @@ export function scriptRunner(environment: NodeJS.ProcessEnv, groupFile: string) 
       return { exitCode: timedOut ? null : exitCode, timedOut };
     },
   };
-}
-
-/** Kills a process group; false when nothing of it is left. */
-function signalGroup(group: number): boolean {
-  try {
-    process.kill(-group, 'SIGKILL');
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    throw error;
-  }
 }

@@ -1,5 +1,4 @@
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageName } from '../protocol/version.ts';
 import type { UpdatesFolder } from './updates-folder.ts';
@@ -29,7 +28,7 @@ export async function health(folder: UpdatesFolder, nowMs: () => number): Promis
     'Newest Package': async () => {
       const newest = (await folder.list()).at(-1);
       if (newest === undefined) return 'none';
-      await access(join(folder.dir, packageName(newest.version)), constants.R_OK);
+      await (await open(join(folder.dir, packageName(newest.version)))).close();
       return `${newest.version}${newest.signed ? '' : ', without a signature'}`;
     },
   };

@@ -6,7 +6,7 @@ import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import { type Offer, offerSchema } from './facts.ts';
 import { readIfThere, writeFileSafely } from './files.ts';
 import { networkOf } from './network.ts';
-import type { Tools } from './tools.ts';
+import { inNewWorker, type Resident } from './tools.ts';
 
 const memorySchema = z.object({
   offer: offerSchema.nullable(),
@@ -33,9 +33,9 @@ export interface Checks {
   readonly backOffUntilMs: number;
 }
 
-type Parts = Pick<Tools, 'worker' | 'places' | 'clock' | 'config' | 'log'>;
+type Parts = Pick<Resident, 'newWorker' | 'places' | 'clock' | 'config' | 'log'>;
 
-export function openChecks({ worker, places, clock, config, log }: Parts, changed: () => void): Checks {
+export function openChecks({ newWorker, places, clock, config, log }: Parts, changed: () => void): Checks {
   // In memory only: a check that finds nothing writes nothing to the SD card.
   const file = join(places.run, 'checks.json');
   let memory: Memory = { offer: null, last: null, failures: 0, backOffUntilMs: 0 };
@@ -59,7 +59,7 @@ export function openChecks({ worker, places, clock, config, log }: Parts, change
       const { values } = await config();
       if (values.server_url === null) throw new UpdateError('CONFIG_INVALID', 'server_url is not set.');
       const server = { url: values.server_url, versionFile: values.version_file, network: networkOf(values, places) };
-      const offer = await worker.do('latest', server);
+      const offer = await inNewWorker({ newWorker }, 'latest', server);
       log.info('checked', { offered: offer?.version ?? 'nothing' });
       await save({ offer, last: { at, fault: null } });
       return offer;
@@ -74,10 +74,12 @@ export function openChecks({ worker, places, clock, config, log }: Parts, change
 
   return {
     async start() {
-      const text = await readIfThere(file);
-      if (text === undefined) return;
-      const parsed = memorySchema.safeParse(JSON.parse(text));
-      if (parsed.success) memory = parsed.data;
+      try {
+        const text = await readIfThere(file);
+        if (text !== undefined) memory = memorySchema.parse(JSON.parse(text));
+      } catch (error) {
+        log.error('what was known of earlier checks is lost', asUpdateError(error));
+      }
     },
     ask() {
       // Two who ask at once get one answer.

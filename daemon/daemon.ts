@@ -7,21 +7,19 @@ import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import { releaseDate, versionOfPackageName } from '../protocol/version.ts';
 import { availableOf, type Checks, openChecks } from './checks.ts';
 import type { Offer, Update } from './facts.ts';
-import { privateFolder, readIfThere, writeFileSafely } from './files.ts';
+import { privateFolder, readIfThere, removeUnfinished, writeFileSafely } from './files.ts';
 import { readFloor } from './floor.ts';
 import { closedGate, type GateFacts, lookAtGates } from './gates.ts';
 import { listKeys } from './keys.ts';
 import { readQuarantine } from './quarantine.ts';
 import { openSchedule, type Schedule } from './schedule.ts';
-import type { Tools } from './tools.ts';
+import type { Resident } from './tools.ts';
 import { openUpdates, type Updates } from './updates.ts';
 import { installedVersion } from './version-on-box.ts';
 
-export type DaemonTools = Omit<Tools, 'show' | 'cancelled' | 'undoAsked'>;
-
 /** The resident part: what checks, begins and shows updates. The sockets call it, the schedule calls it. */
 export interface Daemon {
-  readonly tools: DaemonTools;
+  readonly tools: Resident;
   readonly updates: Updates;
   readonly checks: Checks;
   readonly schedule: Schedule;
@@ -43,9 +41,10 @@ export interface DaemonOptions {
 }
 
 /** Takes up what was under way, then keeps the schedule. */
-export async function startDaemon(tools: DaemonTools, { firstCheckMs }: DaemonOptions): Promise<Daemon> {
+export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptions): Promise<Daemon> {
   const { places, clock, log, config, box } = tools;
   await privateFolder(places.state);
+  await removeUnfinished(places.state);
   await mkdir(places.run, { recursive: true, mode: 0o755 });
   const listeners = new Set<() => void>();
   let seq = 0;
@@ -103,6 +102,12 @@ export async function startDaemon(tools: DaemonTools, { firstCheckMs }: DaemonOp
     offer: GateFacts['offer'],
   ) {
     if (!updates.resting) throw new UpdateError('BUSY', `An update is under way, in the step "${updates.at.step}".`);
+    if (updates.at.step === 'stuck' && wish.by === 'schedule') {
+      throw new UpdateError(
+        'GATE_CLOSED',
+        'The box is stuck between two releases: the next update is for a person to begin.',
+      );
+    }
     const closed = closedGate(lookAtGates(await gateFacts(offer)), wish.by, wish.retry);
     if (closed) throw closed;
     const from = (await installedVersion(places, (await config()).values)) ?? null;
@@ -174,7 +179,7 @@ export async function startDaemon(tools: DaemonTools, { firstCheckMs }: DaemonOp
 
     stop() {
       schedule.stop();
-      tools.worker.close();
+      updates.stop();
     },
   };
 
@@ -195,7 +200,7 @@ export async function startDaemon(tools: DaemonTools, { firstCheckMs }: DaemonOp
 }
 
 /** A name that no other box has, made once. */
-async function boxId({ places }: DaemonTools): Promise<string> {
+async function boxId({ places }: Resident): Promise<string> {
   const file = join(places.state, 'box-id');
   const known = (await readIfThere(file))?.trim();
   if (known) return known;

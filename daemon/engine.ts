@@ -1,7 +1,7 @@
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import type { Because } from './facts.ts';
 import { exists } from './files.ts';
-import { saveJournal } from './journal.ts';
+import { type Entry, saveJournal } from './journal.ts';
 import { type At, failsTo, type Step, type Working } from './machine.ts';
 import { confirm } from './steps/confirm.ts';
 import { download } from './steps/download.ts';
@@ -10,7 +10,7 @@ import { reboot } from './steps/reboot.ts';
 import { restored } from './steps/restored.ts';
 import { rollback, rollbackBecause, stuckBecause } from './steps/rollback.ts';
 import { snapshot } from './steps/snapshot.ts';
-import { stop } from './steps/stop.ts';
+import { startAgain, stop } from './steps/stop.ts';
 import { unpack } from './steps/unpack.ts';
 import { verify } from './steps/verify.ts';
 import type { Tools } from './tools.ts';
@@ -49,12 +49,27 @@ export async function follow(start: At, tools: Tools, { tries = 0, arrived = () 
   const bootId = await tools.box.bootId();
   let at = start;
   for (let n = tries + 1; ; ) {
-    await saveJournal(tools.places, { at, bootId, tries: n });
+    await save({ at, bootId, tries: n }, tools);
     arrived(at, n);
     if (at.step === 'idle' || at.step === 'stuck') return at;
     const next = await advance(at, n, tools);
     n = next.step === at.step ? n + 1 : 1;
     at = next;
+  }
+}
+
+/**
+ * Saves a position, without which nothing may act. But on the way back: what the journal says then leads there as
+ * well, and what fills the disk is often what is about to be put back.
+ */
+async function save(entry: Entry, tools: Tools): Promise<void> {
+  try {
+    await saveJournal(tools.places, entry);
+  } catch (error) {
+    const { at } = entry;
+    if (at.step === 'restored') await startAgain(at.baseline, tools);
+    if (at.step !== 'rollback') throw error;
+    tools.log.error('the journal cannot be written', asUpdateError(error));
   }
 }
 
@@ -77,7 +92,8 @@ async function advance(at: At<Working>, tries: number, tools: Tools): Promise<At
 }
 
 async function afterFailure(at: At<Working>, error: UpdateError, tools: Tools): Promise<At> {
-  tools.log.error(`${at.step} failed`, error, { update: at.update.id });
+  if (error.code === 'CANCELLED') tools.log.info('cancelled', { update: at.update.id });
+  else tools.log.error(`${at.step} failed`, error, { update: at.update.id });
   const because: Because = { code: error.code, message: error.message, step: at.step };
   const to = at.step === 'stop' ? ((await exists(tools.places.trial)) ? 'rollback' : 'idle') : failsTo[at.step];
   switch (to) {

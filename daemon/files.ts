@@ -1,21 +1,33 @@
 /** Files that must be whole or absent after a power cut. */
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { UpdateError } from '../protocol/errors.ts';
 
 /** Replaces a file: temp, fsync, rename, fsync of the folder. Readers see the old text or the new one. */
 export async function writeFileSafely(path: string, text: string, mode = 0o600): Promise<void> {
-  const temporary = `${path}.new`;
-  await rm(temporary, { force: true });
-  const file = await open(temporary, 'wx', mode);
+  // A name of its own: of two who write at once, one must not rename what the other has half written.
+  const temporary = `${path}.${randomUUID().slice(0, 8)}.new`;
   try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(temporary, 'wx', mode);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await renameSafely(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
-  await renameSafely(temporary, path);
+}
+
+/** Removes what a power cut left of `writeFileSafely`; only before anybody writes in that folder. */
+export async function removeUnfinished(folder: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => /\.[0-9a-f]{8}\.new$/.test(name));
+  for (const name of names) await rm(join(folder, name), { force: true });
 }
 
 /** A rename that a power cut cannot take back. */
@@ -63,9 +75,10 @@ export async function exists(path: string): Promise<boolean> {
  * Makes a folder private to this user, or proves that an existing one is.
  * @throws UpdateError UNSAFE_FOLDER for a link, another owner, or one that others may write to
  */
-export async function privateFolder(path: string): Promise<void> {
+export async function privateFolder(folder: string): Promise<void> {
+  const path = resolve(folder); // with a slash at its end, lstat would look through a link
   await mkdir(dirname(path), { recursive: true }); // only the folder itself is private
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  if (!(await exists(path))) await mkdir(path, { mode: 0o700 });
   const stat = await lstat(path);
   const { uid, mode } = stat;
   const self = process.geteuid?.();
@@ -79,6 +92,17 @@ export async function privateFolder(path: string): Promise<void> {
   }
 }
 
-/** Opens for reading, never through a link at the end of the path. */
-export const openRegular = (path: string, flags = constants.O_RDONLY): Promise<FileHandle> =>
-  open(path, flags | constants.O_NOFOLLOW);
+/**
+ * Opens a plain file, for reading unless told otherwise, never through a link at the end of the path.
+ * @throws UpdateError UNSAFE_FOLDER for a link, a folder, a pipe or a device
+ */
+export async function openRegular(path: string, flags = constants.O_RDONLY): Promise<FileHandle> {
+  const unsafe = () => new UpdateError('UNSAFE_FOLDER', `${path} should be a plain file, found something else.`);
+  // Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+  const file = await open(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((error) => {
+    throw ['ELOOP', 'EISDIR', 'ENXIO'].includes(error.code) ? unsafe() : error;
+  });
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw unsafe();
+}

@@ -141,8 +141,8 @@ export function closedGate(gates: readonly Gate[], by: Initiator, retry: boolean
   return fault ? new UpdateError(fault.code, fault.message) : undefined;
 }
 
-/** Whether a time of day is in a window, which may go over midnight. */
+/** Whether a time of day is in a window, which may go over midnight; one that ends where it begins is a whole day. */
 function isWithin(time: string, window: string): boolean {
   const [from = '', to = ''] = window.split('-');
-  return from <= to ? from <= time && time < to : from <= time || time < to;
+  return from < to ? from <= time && time < to : from <= time || time < to;
 }

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import * as z from 'zod';
 import { type HistoryEntry, type Outcome, type UpdateStep, updateSteps } from '../protocol/control.ts';
 import { type ErrorCode, errorCodes } from '../protocol/errors.ts';
 import type { Because } from './facts.ts';
@@ -11,15 +12,15 @@ const most = 200;
 
 /** Past updates, newest first. A torn last line, as a power cut may leave it, is passed over. */
 export async function readHistory(places: Places): Promise<HistoryEntry[]> {
-  const lines = ((await readIfThere(places.history)) ?? '').split('\n').filter(Boolean);
-  return lines.flatMap(parseEntry).reverse();
+  return entriesIn((await readIfThere(places.history)) ?? '');
 }
 
 /** Writes what the last update came to; again is fine, as a cut may come between this and the journal. */
 export async function recordEnd(places: Places, at: At<'idle'>, endedAt: string): Promise<HistoryEntry | undefined> {
   if (at.update === null) return undefined;
   const entry = entryOf(at as At<'idle'> & { update: object }, endedAt);
-  const known = await readHistory(places);
+  const text = (await readIfThere(places.history)) ?? '';
+  const known = entriesIn(text);
   if (known.some(({ id, outcome }) => id === entry.id && outcome === entry.outcome)) return undefined;
   if (known.length >= most) {
     const kept = known.slice(0, most / 2).reverse();
@@ -27,7 +28,9 @@ export async function recordEnd(places: Places, at: At<'idle'>, endedAt: string)
   }
   const file = await open(places.history, 'a', 0o600);
   try {
-    await file.write(`${JSON.stringify(entry)}\n`);
+    // Not onto the end of a torn line, which would swallow it.
+    const gap = text === '' || text.endsWith('\n') ? '' : '\n';
+    await file.write(`${gap}${JSON.stringify(entry)}\n`);
     await file.sync();
   } finally {
     await file.close();
@@ -70,9 +73,14 @@ function outcomeOf(because: Because | null, done: readonly UpdateStep[]): Outcom
   return errorCodes[because.code].exit === 4 ? 'refused' : 'failed';
 }
 
+/** As much of an entry as everyone relies on; the rest is as we wrote it. */
+const entrySchema = z.looseObject({ id: z.string(), to: z.number(), outcome: z.string() });
+
+const entriesIn = (text: string): HistoryEntry[] => text.split('\n').filter(Boolean).flatMap(parseEntry).reverse();
+
 function parseEntry(line: string): HistoryEntry[] {
   try {
-    return [JSON.parse(line) as HistoryEntry];
+    return [entrySchema.parse(JSON.parse(line)) as unknown as HistoryEntry];
   } catch {
     return []; // torn by a power cut
   }

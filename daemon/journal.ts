@@ -40,9 +40,9 @@ export async function saveJournal(places: Places, { at, bootId, tries }: Entry):
 }
 
 export async function readJournal(places: Places): Promise<Found> {
-  const text = await readIfThere(places.journal);
-  if (text === undefined) return { kind: 'none' };
   try {
+    const text = await readIfThere(places.journal);
+    if (text === undefined) return { kind: 'none' };
     const { at, bootId, tries } = entrySchema.parse(JSON.parse(text));
     return { kind: 'entry', entry: { at: at as unknown as At, bootId, tries } };
   } catch (cause) {

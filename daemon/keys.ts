@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../protocol/config-keys.ts';
 import { faultOf, type KeyView } from '../protocol/control.ts';
-import { asUpdateError, UpdateError } from '../protocol/errors.ts';
+import { UpdateError } from '../protocol/errors.ts';
 import { parsePublicKey } from '../protocol/keys.ts';
 import { readIfThere, removeSafely, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
@@ -16,15 +16,21 @@ export async function listKeys(places: Places, config: Config): Promise<(KeyView
   return Promise.all(
     names.map(async (file) => {
       const name = file.slice(0, -'.pem'.length);
-      const pem = (await readIfThere(join(folder, file))) ?? '';
       try {
+        const pem = (await readIfThere(join(folder, file))) ?? '';
         const { kind, fingerprint } = parsePublicKey(pem, file);
         return { name, kind, fingerprint, fault: null, pem };
       } catch (error) {
-        return { name, kind: null, fingerprint: null, fault: faultOf(asUpdateError(error)), pem };
+        return { name, kind: null, fingerprint: null, fault: faultOf(asUnusable(error, file)), pem: '' };
       }
     }),
   );
+}
+
+/** Also a folder or a rotten file with the name of a key must not keep the good keys from being used. */
+function asUnusable(error: unknown, file: string): UpdateError {
+  if (error instanceof UpdateError) return error;
+  return new UpdateError('KEY_INVALID', `${file} cannot be read: ${(error as Error).message}.`, { cause: error });
 }
 
 /**

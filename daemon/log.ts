@@ -23,7 +23,6 @@ const maxFileBytes = 1024 * 1024;
 /** @param now wall clock, ms since the epoch */
 export function openLog(file: string, now: () => number, print: (line: string) => void): Log {
   const listeners = new Set<(line: LogLine) => void>();
-  mkdirSync(dirname(file), { recursive: true });
 
   function write(level: LogLine['level'], text: string): void {
     const line: LogLine = { at: new Date(now()).toISOString(), level, text };
@@ -75,6 +74,7 @@ function describe(error: unknown): string {
 }
 
 function appendToFile(file: string, line: string): void {
+  mkdirSync(dirname(file), { recursive: true });
   const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   if (size > maxFileBytes) renameSync(file, `${file}.1`);
   appendFileSync(file, line, { mode: 0o640 });

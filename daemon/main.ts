@@ -9,7 +9,7 @@ import type { Clock } from './tools.ts';
 
 const processes: Record<string, (args: string[]) => Promise<number>> = {
   daemon: runDaemon,
-  worker: async () => (await import('./work/child.ts')).runWorker(),
+  worker: async () => (await import('./work/worker-process.ts')).runWorker(),
   'scratch-box': runScratchBox,
 };
 
@@ -46,17 +46,19 @@ async function runDaemon(args: string[]): Promise<number> {
   const { placesUnder } = await import('./places.ts');
   const { openLog } = await import('./log.ts');
   const { loadConfig } = await import('./load-config.ts');
+  const { refuseSecond, serveControl } = await import('./control/server.ts');
   const { startDaemon } = await import('./daemon.ts');
   const { childWorker } = await import('./work/child.ts');
   const places = placesUnder(resolve(values.root ?? process.env.OPQ_UPDATER_ROOT ?? '/'));
   const box = await chooseBox(values.box, places);
+  // Before it takes up what the other one is in the middle of.
+  await refuseSecond(places.controlSocket);
   const log = openLog(places.logFile, clock.now, (line) => console.log(line));
   const ended = untilSignal();
   const daemon = await startDaemon(
-    { box, places, log, clock, worker: childWorker(process.argv[1]!), config: () => loadConfig(places) },
+    { box, places, log, clock, newWorker: () => childWorker(process.argv[1]!), config: () => loadConfig(places) },
     { firstCheckMs: firstCheckMs(values['first-check-s']) },
   );
-  const { serveControl } = await import('./control/server.ts');
   await serveControl(daemon, { path: places.controlSocket, page: false });
   await serveControl(daemon, { path: places.pageSocket, page: true });
   log.info('ready');

@@ -54,7 +54,7 @@ function resume(at: At, boot: Boot): At {
  * @throws UpdateError NOTHING_TO_UNDO when there is none
  */
 export async function undoTrial({ clock }: Tools, folder: string, because: Because): Promise<At<'rollback'>> {
-  const { from, to, update: id } = await readAbout(folder);
+  const { from, to, update: id, active = '' } = await readAbout(folder);
   if (!id) throw new UpdateError('NOTHING_TO_UNDO', 'No snapshot of an earlier release is kept.');
   const update: Update = {
     id,
@@ -84,7 +84,12 @@ export async function undoTrial({ clock }: Tools, folder: string, because: Becau
       notes: null,
     },
     paths: [],
-    baseline: {},
+    baseline: Object.fromEntries(
+      active
+        .split(' ')
+        .filter(Boolean)
+        .map((name) => [name, 'active' as const]),
+    ),
     bootId: '',
     stoppedAtMs: 0,
     scriptTail: [],

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { schedule as cron, type ScheduledTask } from 'node-cron';
+import { createTask, type ScheduledTask } from 'node-cron';
 import type { Config } from '../protocol/config-keys.ts';
 
 export interface Schedule {
   /** Takes up a changed configuration. */
   apply(config: Config): void;
-  /** After a failure the box tries again before its time. */
+  /** After a failure the box tries again before its time; a time that is past = no need to any more. */
   retryAt(wallMs: number): void;
   /** Wall clock of the next check, ms; null when there is none. */
   nextMs(): number | null;
@@ -19,24 +19,46 @@ export interface ScheduleOptions {
   now(): number;
 }
 
+/** How often the clock is looked at: it may jump, by years when a box without a battery learns the time. */
+const lookMs = 10 * 60_000;
+
 /** The longest wait that a timer of Node's takes. */
 const maxTimerMs = 2 ** 31 - 1;
 
 /** Calls `check` a while after the start, then as the schedule says, each box a bit later than the other. */
 export function openSchedule({ boxId, firstCheckMs, now }: ScheduleOptions, check: () => void): Schedule {
+  /** Only says when; never started. */
   let task: ScheduledTask | undefined;
   let expression = '';
   let jitterMs = 0;
+  let dueMs = Number.POSITIVE_INFINITY;
+  let looking: NodeJS.Timeout | undefined;
   const timers = new Map<string, { at: number; timer: NodeJS.Timeout }>();
+
+  function drop(what: string): void {
+    clearTimeout(timers.get(what)?.timer);
+    timers.delete(what);
+  }
 
   /** One timer a purpose; a new one takes the place of the old. */
   function plan(what: string, inMs: number): void {
-    clearTimeout(timers.get(what)?.timer);
+    drop(what);
     const due = () => {
       timers.delete(what);
       check();
     };
     timers.set(what, { at: now() + inMs, timer: setTimeout(due, Math.min(Math.max(inMs, 0), maxTimerMs)) });
+  }
+
+  /**
+   * In place of node-cron's own timer, which drops a time when it comes a second too late, and after a jump of the
+   * clock goes through every time in between: minutes of work for a box that was off for a year.
+   */
+  function look(): void {
+    // A timer for each time, as the next one may come before this one's jitter is over.
+    if (now() >= dueMs) plan(`schedule ${dueMs}`, jitterMs);
+    dueMs = task?.getNextRuns(1)[0]?.getTime() ?? Number.POSITIVE_INFINITY;
+    looking = setTimeout(look, Math.min(Math.max(dueMs - now(), 0), lookMs));
   }
 
   plan('first', firstCheckMs);
@@ -46,19 +68,23 @@ export function openSchedule({ boxId, firstCheckMs, now }: ScheduleOptions, chec
       if (config.schedule === expression) return;
       expression = config.schedule;
       void task?.destroy();
-      task = cron(expression, () => plan('schedule', jitterMs));
+      task = createTask(expression, () => {});
+      clearTimeout(looking);
+      dueMs = Number.POSITIVE_INFINITY;
+      look();
     },
     retryAt(wallMs) {
       if (wallMs > now()) plan('retry', wallMs - now());
+      else drop('retry');
     },
     nextMs() {
-      const byCron = task?.getNextRun()?.getTime();
-      const planned = [...timers.values()].map(({ at }) => at);
-      const all = byCron === undefined ? planned : [...planned, byCron + jitterMs];
-      return all.length > 0 ? Math.min(...all) : null;
+      const next = Math.min(dueMs + jitterMs, ...[...timers.values()].map(({ at }) => at));
+      // Not a time that is over, as one that was planned before the clock was put right.
+      return next < Number.POSITIVE_INFINITY ? Math.max(next, now()) : null;
     },
     stop() {
-      for (const { timer } of timers.values()) clearTimeout(timer);
+      clearTimeout(looking);
+      for (const what of timers.keys()) drop(what);
       void task?.destroy();
     },
   };

@@ -3,7 +3,7 @@ import type { Progress } from '../protocol/control.ts';
 import type { Box } from './box/box.ts';
 import type { Log } from './log.ts';
 import type { Places } from './places.ts';
-import type { Worker } from './work/worker.ts';
+import type { TaskInput, TaskName, TaskResult, Worker } from './work/worker.ts';
 
 /** What a step works with. Nothing in here is global: a test hands in its own. */
 export interface Tools {
@@ -20,6 +20,25 @@ export interface Tools {
   readonly cancelled: AbortSignal;
   /** True once a person wants the release on trial put back. */
   undoAsked(): boolean;
+}
+
+/** What the resident part works with; each update gets a worker and a way to be cancelled of its own. */
+export interface Resident extends Omit<Tools, 'worker' | 'show' | 'cancelled' | 'undoAsked'> {
+  newWorker(): Worker;
+}
+
+/** Runs one task in a process of its own. */
+export async function inNewWorker<K extends TaskName>(
+  { newWorker }: Pick<Resident, 'newWorker'>,
+  name: K,
+  input: TaskInput<K>,
+): Promise<TaskResult<K>> {
+  const worker = newWorker();
+  try {
+    return await worker.do(name, input);
+  } finally {
+    worker.close();
+  }
 }
 
 export interface Clock {

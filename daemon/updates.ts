@@ -1,16 +1,20 @@
 import type { HistoryEntry, Progress, StepView, UpdateStep, UpdateView } from '../protocol/control.ts';
 import { updateSteps } from '../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
+import { clearUp } from './clear-up.ts';
 import { follow, type Rest } from './engine.ts';
 import type { Because, Update } from './facts.ts';
 import { exists, renameSafely } from './files.ts';
 import { explain, recordEnd } from './history.ts';
 import type { At } from './machine.ts';
 import { idleAt, undoTrial, whereWeWere } from './resume.ts';
-import type { Tools } from './tools.ts';
+import type { Resident, Tools } from './tools.ts';
 
 /** Steps in which nothing has been changed yet, so that a person may still cancel. */
 const cancellable: readonly string[] = ['download', 'verify', 'unpack', 'snapshot'];
+
+/** A full or failing disk may be better in a minute. */
+const tryAgainMs = 60_000;
 
 export interface Updates {
   /** Takes up what was under way when the daemon ended; resolves when that is known, not when it is done. */
@@ -24,8 +28,8 @@ export interface Updates {
   readonly at: At;
   readonly resting: boolean;
   view(): UpdateView | null;
-  /** Resolves when the daemon rests. */
-  rest(): Promise<void>;
+  /** Ends what runs beside this process; where it was is in the journal. */
+  stop(): void;
 }
 
 export interface UpdatesHooks {
@@ -34,17 +38,19 @@ export interface UpdatesHooks {
 }
 
 /** One update at a time: begins it, follows it to its end, writes its history. */
-export function openUpdates(base: Omit<Tools, 'show' | 'cancelled' | 'undoAsked'>, hooks: UpdatesHooks): Updates {
+export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
   const { clock, log, places } = base;
   let at: At = idleAt;
   let running: Promise<void> | undefined;
   let progress: Progress | null = null;
   let abort = new AbortController();
+  let worker = base.newWorker();
   let undoAsked = false;
   let stepBegan = 0;
 
   const tools = (): Tools => ({
     ...base,
+    worker,
     cancelled: abort.signal,
     undoAsked: () => undoAsked,
     show(next) {
@@ -55,55 +61,90 @@ export function openUpdates(base: Omit<Tools, 'show' | 'cancelled' | 'undoAsked'
 
   function run(start: At, tries = 0): void {
     abort = new AbortController();
+    worker = base.newWorker();
     undoAsked = false;
     at = start;
-    const arrived = (next: At, n: number) => {
-      at = next;
-      progress = null;
-      stepBegan = clock.monotonic();
-      if ('update' in next && next.update)
-        log.info(next.step, { update: next.update.id, to: next.update.to, try: n > 1 ? n : undefined });
-      hooks.changed();
-    };
-    running = follow(start, tools(), { tries, arrived })
-      .then(finish)
-      .catch((error) => {
-        // The journal itself could not be written: nothing may act, and the next start tries again.
-        log.error('the updater cannot go on', asUpdateError(error));
-      })
+    running = travel(start, tries)
+      .catch(cannotGoOn)
       .finally(() => {
         running = undefined;
-        base.worker.close();
+        worker.close();
         hooks.changed();
       });
   }
 
-  async function finish(rest: Rest): Promise<void> {
+  /** The journal itself could not be written, so nothing may act. What changed nothing is over, the rest waits. */
+  async function cannotGoOn(thrown: unknown): Promise<void> {
+    log.error('the updater cannot go on', asUpdateError(thrown));
+    if (cancellable.includes(at.step)) at = idleAt;
+    else setTimeout(() => void updates.start().catch(cannotGoOn), tryAgainMs).unref();
+  }
+
+  /** To a rest, and on from there as long as something is left to put back. */
+  async function travel(start: At, tries: number): Promise<void> {
+    let next: At | undefined = start;
+    for (let n = tries; next; n = 0) next = await finish(await follow(next, tools(), { tries: n, arrived }));
+  }
+
+  function arrived(next: At, tries: number): void {
+    // A rest is shown once its history is written.
+    if (next.step === 'idle') return;
+    at = next;
+    progress = null;
+    stepBegan = clock.monotonic();
+    log.info(next.step, { update: next.update.id, to: next.update.to, try: tries > 1 ? tries : undefined });
+    hooks.changed();
+  }
+
+  /** @returns where to go on, when this is not the end */
+  async function finish(rest: Rest): Promise<At | undefined> {
     if (rest.step === 'stuck') {
+      at = rest;
       log.error('stuck', new UpdateError(rest.stuckBecause.code, rest.stuckBecause.message));
-      return;
+      return undefined;
     }
-    const entry = await recordEnd(places, rest, new Date(clock.now()).toISOString());
-    if (entry) hooks.ended(entry);
+    await clearUp(rest, base);
+    await record(rest);
+    at = rest;
+    // Asked for in the very moment in which the release was confirmed.
+    if (undoAsked && rest.because === null) {
+      undoAsked = false;
+      return takeBack();
+    }
     // Left by an update that began while the box was stuck and never got to its own snapshot.
-    if (await exists(places.trial)) {
-      const because: Because = { code: 'RESTORE_FAILED', message: 'The box was still on trial.', step: 'rollback' };
-      at = (await follow(await undoTrial(tools(), places.trial, because), tools())) as At;
+    if (!(await exists(places.trial))) return undefined;
+    const because: Because = { code: 'RESTORE_FAILED', message: 'The box was still on trial.', step: 'rollback' };
+    return undoTrial(tools(), places.trial, because);
+  }
+
+  async function record(rest: At<'idle'>): Promise<void> {
+    try {
+      const entry = await recordEnd(places, rest, new Date(clock.now()).toISOString());
+      if (entry) hooks.ended(entry);
+    } catch (error) {
+      // The next start writes it: the journal has it all.
+      log.error('the history cannot be written', asUpdateError(error));
     }
   }
 
-  return {
+  /** The release before the confirmed one goes on trial again. @throws UpdateError NOTHING_TO_UNDO */
+  async function takeBack(): Promise<At<'rollback'>> {
+    const because: Because = { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'rollback' };
+    const start = await undoTrial(tools(), places.previous, because);
+    await renameSafely(places.previous, places.trial);
+    return start;
+  }
+
+  const updates: Updates = {
     async start() {
       const found = await whereWeWere(tools());
       at = found.at;
       if (found.afterCut) log.warn('power was lost in the middle of an update', { step: found.at.step });
-      if (at.step === 'stuck') return;
-      if (at.step === 'idle' && !(await exists(places.trial))) return finish(at);
-      if (at.step === 'idle') await finish(at);
-      else run(at, found.tries);
+      const next = atRest(at) ? await finish(at) : at;
+      if (next) run(next, found.tries);
     },
     begin(update) {
-      if (running) throw busy(at);
+      if (!updates.resting) throw busy(at);
       run({ step: 'download', update });
     },
     cancel() {
@@ -114,32 +155,45 @@ export function openUpdates(base: Omit<Tools, 'show' | 'cancelled' | 'undoAsked'
       return true;
     },
     async undo() {
-      const because: Because = { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'rollback' };
       if (running && at.step === 'confirm') {
         undoAsked = true;
         return at.update.id;
       }
-      if (running) throw busy(at);
+      if (!updates.resting) throw busy(at);
       if (at.step === 'stuck') {
         const { stuckBecause: _, ...facts } = at;
         run({ ...facts, step: 'rollback' });
         return facts.update.id;
       }
-      const start = await undoTrial(tools(), places.previous, because);
-      await renameSafely(places.previous, places.trial);
-      run(start);
-      return start.update.id;
+      const begun = takeBack();
+      // From here on nothing else may begin.
+      running = begun.then(
+        () => {},
+        () => {},
+      );
+      try {
+        const start = await begun;
+        run(start);
+        return start.update.id;
+      } catch (error) {
+        running = undefined;
+        throw error;
+      }
     },
     get at() {
       return at;
     },
     get resting() {
-      return running === undefined;
+      // A step that waits for a better disk is no rest.
+      return running === undefined && atRest(at);
     },
     view: () => viewOf(at, progress, running ? (clock.monotonic() - stepBegan) / 1000 : 0),
-    rest: async () => running,
+    stop: () => worker.close(),
   };
+  return updates;
 }
+
+const atRest = (at: At): at is Rest => at.step === 'idle' || at.step === 'stuck';
 
 const busy = (at: At) => new UpdateError('BUSY', `An update is under way, in the step "${at.step}".`);
 

@@ -85,10 +85,15 @@ export function problemWith(key: string, found: unknown, source: Source = 'file'
   return type.safeParse(found).success ? undefined : { key, expected, found: show(found) };
 }
 
-const show = (value: unknown): string =>
-  quote(JSON.stringify(value) ?? String(value))
-    .slice(1, -1)
-    .replaceAll('\\"', '"');
+const show = (value: unknown): string => quote(textOf(value)).slice(1, -1).replaceAll('\\"', '"');
+
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return 'a value that is nested too deep'; // what can be parsed cannot always be written
+  }
+}
 
 /** The known key that looks most like a mistyped one. */
 function suggestion(key: string): string {

@@ -1,5 +1,6 @@
+import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { UpdateError } from '../../protocol/errors.ts';
+import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 
 /** What decodes bzip2: `lbzip2` uses every core, `builtin` works where no program is installed, three times slower. */
 export const decoders = ['lbzip2', 'bzip2', 'builtin'] as const;
@@ -18,14 +19,15 @@ export async function bestDecoder(): Promise<Decoder> {
 /**
  * The decoded bytes of a bzip2 file, read through an open handle from its first byte.
  * Leaving the loop early ends the decoder.
- * @throws UpdateError ARCHIVE_CORRUPT
+ * @throws UpdateError ARCHIVE_CORRUPT, INTERNAL when the program was killed, DISK_FAILED
  */
 export async function* decode(packed: FileHandle, decoder: Decoder): AsyncGenerator<Uint8Array> {
   try {
     yield* decoder === 'builtin' ? decodeHere(packed) : decodeByProgram(packed, decoder);
-  } catch (cause) {
-    if (cause instanceof UpdateError) throw cause;
-    throw new UpdateError('ARCHIVE_CORRUPT', `The package cannot be decoded: ${(cause as Error).message}.`, { cause });
+  } catch (thrown) {
+    const error = asUpdateError(thrown);
+    if (thrown === error || error.code !== 'INTERNAL') throw error;
+    throw new UpdateError('ARCHIVE_CORRUPT', `The package cannot be decoded: ${error.message}.`, { cause: thrown });
   }
 }
 
@@ -45,26 +47,56 @@ async function* decodeByProgram(packed: FileHandle, program: string): AsyncGener
     yield* child.stdout;
     const { exitCode, signal, stderr } = await child;
     if (exitCode === 0) return;
+    // Killed, as when memory is short: that says nothing of the package.
+    const code = exitCode === undefined ? 'INTERNAL' : 'ARCHIVE_CORRUPT';
     const said = new TextDecoder().decode(stderr).trim().split('\n')[0];
-    throw new UpdateError(
-      'ARCHIVE_CORRUPT',
-      `The package cannot be decoded: ${program} ended with ${exitCode ?? signal}: ${said}.`,
-    );
+    throw new UpdateError(code, `The package cannot be decoded: ${program} ended with ${exitCode ?? signal}: ${said}.`);
   } finally {
     child.kill('SIGKILL');
     await child.catch(() => {}); // killed on purpose when the reader had enough
   }
 }
 
+/**
+ * Block by block, as the reader asks for them: the library's own stream decodes all that it was given at once, and
+ * a few hundred bytes can be 300 MB.
+ */
 async function* decodeHere(packed: FileHandle): AsyncGenerator<Uint8Array> {
-  const { default: unbzip2 } = await import('unbzip2-stream');
-  const source = packed.createReadStream({ start: 0, autoClose: false });
-  const decoded = unbzip2();
-  source.on('error', (error) => decoded.destroy(error));
-  source.pipe(decoded);
-  try {
-    yield* decoded as unknown as AsyncIterable<Uint8Array>;
-  } finally {
-    source.destroy();
+  const [{ default: bzip2 }, { default: bitIterator }] = await Promise.all([
+    import('unbzip2-stream/lib/bzip2.js'),
+    import('unbzip2-stream/lib/bit_iterator.js'),
+  ]);
+  const bits = bitIterator(chunksOf(packed.fd));
+  const blockBytes = 100_000 * bzip2.header(bits);
+  const scratch = new Int32Array(blockBytes);
+  for (let checksum: number | null = 0; ; ) {
+    const block = growingBuffer();
+    checksum = bzip2.decompress(bits, block.push, scratch, blockBytes, checksum);
+    if (checksum === null) return;
+    yield block.bytes();
   }
+}
+
+/** What gives the next chunk of a file at each call. */
+function chunksOf(fd: number): () => Uint8Array {
+  let position = 0;
+  return () => {
+    const chunk = Buffer.allocUnsafe(64 * 1024);
+    const bytesRead = readSync(fd, chunk, 0, chunk.length, position);
+    if (bytesRead === 0) throw new UpdateError('ARCHIVE_CORRUPT', 'The package cannot be decoded: it is cut off.');
+    position += bytesRead;
+    return chunk.subarray(0, bytesRead);
+  };
+}
+
+function growingBuffer() {
+  let buffer = Buffer.allocUnsafe(1024 * 1024);
+  let size = 0;
+  return {
+    push(byte: number): void {
+      if (size === buffer.length) buffer = Buffer.concat([buffer], size * 2);
+      buffer[size++] = byte;
+    },
+    bytes: (): Uint8Array => buffer.subarray(0, size),
+  };
 }

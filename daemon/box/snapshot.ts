@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chmod, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { UpdateError } from '../../protocol/errors.ts';
 import restoreProgram from '../../systemd/restore.sh';
@@ -76,10 +76,8 @@ async function countNames(root: string, args: string[]): Promise<number | undefi
  */
 export async function restoreSnapshot(root: string, folder: string): Promise<void> {
   const { execa } = await import('execa');
-  const program = join(dirname(folder), 'restore.sh');
-  await writeFile(program, restoreProgram);
-  await chmod(program, 0o700);
-  const { exitCode, stderr } = await execa('sh', [program, folder, root], { reject: false });
+  // Not from a file: it may be a full disk that is to be put right.
+  const { exitCode, stderr } = await execa('sh', ['-c', restoreProgram, 'restore.sh', folder, root], { reject: false });
   if (exitCode === 0) return;
   const code = exitCode === 3 ? 'SNAPSHOT_DAMAGED' : 'RESTORE_FAILED';
   throw new UpdateError(code, `The earlier release could not be put back: ${stderr.trim() || `exit ${exitCode}`}`);

@@ -54,7 +54,7 @@ const offerOfOldServer = (base: string, version: number): Offer => ({
 async function fromVersion({ url, network }: Server): Promise<number | undefined> {
   const bytes = await getSmall(join(url, 'version'), network, 1024);
   if (!bytes) return undefined;
-  const version = Number(/^\s*(\d{9,12})\s*$/.exec(bytes.toString('latin1'))?.[1]);
+  const version = Number(/^\s*([1-9]\d{8,11})\s*$/.exec(bytes.toString('latin1'))?.[1]);
   if (isReleaseVersion(version)) return version;
   throw notOurs(join(url, 'version'), 'a version number', bytes);
 }

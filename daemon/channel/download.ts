@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
 import { type FileHandle, rm, writeFile } from 'node:fs/promises';
-import { UpdateError } from '../../protocol/errors.ts';
-import { openRegular, readIfThere } from '../files.ts';
-import { type Answer, asNetworkError, get, type Network, unexpectedStatus } from './http.ts';
+import { dirname } from 'node:path';
+import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
+import { openRegular, readIfThere, syncFolder } from '../files.ts';
+import { type Answer, get, type Network, unexpectedStatus } from './http.ts';
 import { type Patience, patiently } from './retry.ts';
 
 export interface DownloadJob {
@@ -12,8 +13,10 @@ export interface DownloadJob {
   /** From the release file; null = the server's word is taken, up to `maxBytes`. */
   readonly sizeBytes: number | null;
   readonly maxBytes: number;
-  /** A minute slower than this is a stall; 0 = never. */
+  /** A stall window slower than this is a stall; 0 = only one without a single byte is. */
   readonly minBytesPerS: number;
+  /** A minute by default, ms. */
+  readonly stallWindowMs?: number;
   readonly network: Network;
   readonly patience: Patience;
 }
@@ -26,8 +29,9 @@ export interface Downloaded {
 
 /**
  * Fetches one package to `<file>.unverified`, going on from a partial download.
- * One byte more than announced is SIZE_MISMATCH, before the disk is full.
- * @throws UpdateError SERVER_UNREACHABLE | SERVER_ERROR | STALLED | SIZE_MISMATCH | NOT_OUR_SERVER | DISK_FULL
+ * One byte more than announced is SIZE_MISMATCH, before the disk is full; a full disk gets its space back.
+ * @throws UpdateError SERVER_UNREACHABLE | SERVER_ERROR | STALLED | SIZE_MISMATCH | NOT_OUR_SERVER | TLS_FAILED |
+ *   DISK_FULL | DISK_FAILED
  * @see RFC 9110 section 14 for Range; a server may answer 200 with the whole file.
  */
 export async function download(
@@ -37,46 +41,62 @@ export async function download(
 ): Promise<Downloaded> {
   const file = await openRegular(job.path, constants.O_RDWR | constants.O_CREAT);
   try {
-    let have = (await file.stat()).size;
-    let joints = have > 0 ? 1 : 0;
-    let gained = 0;
-    const attempt = async () => {
-      const answer = await request(job, have);
-      try {
-        const place = await placeOf(answer, job, have);
-        if (place === 'complete') return;
-        if (place !== 'resume') {
-          await file.truncate(0);
-          have = joints = 0;
-        } else if (gained > 0) joints++;
-        if (place === 'restart') {
-          await rm(etagPath(job), { force: true });
-          throw new UpdateError('SERVER_ERROR', `${job.url} could not be resumed; it is fetched from its beginning.`);
-        }
-        const total = totalOf(answer, job, have);
-        for await (const chunk of steadily(answer.body, job)) {
-          if (have + chunk.length > (total ?? job.maxBytes)) throw tooLong(job, total);
-          await writeAll(file, chunk, have);
-          have += chunk.length;
-          gained += chunk.length;
-          report(have, total);
-        }
-        if (total !== null && have < total) {
-          throw new UpdateError('SERVER_UNREACHABLE', `${job.url} was cut off after ${have} of ${total} bytes.`);
-        }
-      } catch (error) {
-        throw asNetworkError(error, job.url);
-      } finally {
-        answer.body.destroy();
-      }
-    };
-    const enough = () => have > 0 && have === job.sizeBytes;
-    if (!enough()) await patiently(attempt, () => gained, job.patience, sleep);
-    await file.sync();
-    return { sizeBytes: have, resumed: joints > 0 };
+    return await fetchInto(file, job, report, sleep);
+  } catch (thrown) {
+    const error = asUpdateError(thrown);
+    // What cannot be finished must not keep the box from writing anything else.
+    if (error.code === 'DISK_FULL') await forgetDownload(job.path);
+    throw error;
   } finally {
     await file.close();
   }
+}
+
+async function fetchInto(
+  file: FileHandle,
+  job: DownloadJob,
+  report: (done: number, total: number | null) => void,
+  sleep: (ms: number) => Promise<void>,
+): Promise<Downloaded> {
+  let have = (await file.stat()).size;
+  let furthest = have;
+  let resumed = have > 0;
+  const attempt = async () => {
+    const answer = await request(job, have);
+    try {
+      const { place, total } = await placeOf(answer, job, have);
+      if (place === 'complete') return;
+      resumed = place === 'resume';
+      if (!resumed) {
+        await file.truncate(0);
+        have = 0;
+      }
+      if (place === 'restart') {
+        await rm(etagPath(job), { force: true });
+        throw new UpdateError('SERVER_ERROR', `${job.url} could not be resumed; it is fetched from its beginning.`);
+      }
+      await keepEtag(answer, job);
+      for await (const chunk of steadily(answer, job)) {
+        if (have + chunk.length > (total ?? job.maxBytes)) throw tooLong(job, total);
+        await writeAll(file, chunk, have);
+        have += chunk.length;
+        report(have, total);
+      }
+      if (total !== null && have < total) {
+        throw new UpdateError('SERVER_UNREACHABLE', `${job.url} was cut off after ${have} of ${total} bytes.`);
+      }
+    } finally {
+      furthest = Math.max(furthest, have);
+      answer.end();
+    }
+  };
+  const enough = have > 0 && have === job.sizeBytes;
+  // A server that always begins anew, or sends a byte now and then, makes no progress that is worth another try.
+  const progress = () => Math.floor(furthest / leastBytes(job));
+  if (!enough) await patiently(attempt, progress, job.patience, sleep);
+  await file.sync();
+  await syncFolder(dirname(job.path));
+  return { sizeBytes: have, resumed };
 }
 
 /** Where the ETag of a partial file is kept: written once an answer, so that a resume is of the same bytes. */
@@ -87,46 +107,62 @@ export async function forgetDownload(path: string): Promise<void> {
   await rm(`${path}.etag`, { force: true });
 }
 
+/** The ETag of what is in the partial file; anything else in its place is as good as none. */
+async function knownEtag(job: DownloadJob): Promise<string | undefined> {
+  const text = await readIfThere(etagPath(job));
+  return text !== undefined && isStrong(text) ? text : undefined;
+}
+
+/** @see RFC 9110 section 8.8.3; one that is weak says nothing about bytes. */
+const isStrong = (etag: string) => /^"[\x21\x23-\x7e]{0,200}"$/.test(etag);
+
+async function keepEtag(answer: Answer, job: DownloadJob): Promise<void> {
+  if (answer.status !== 200) return;
+  const etag = answer.header('etag') ?? '';
+  if (isStrong(etag)) await writeFile(etagPath(job), etag, { mode: 0o600 });
+  else await rm(etagPath(job), { force: true });
+}
+
 async function request(job: DownloadJob, have: number): Promise<Answer> {
   if (have === 0) return get(job.url, job.network);
-  const etag = await readIfThere(etagPath(job));
+  const etag = await knownEtag(job);
   return get(job.url, job.network, { range: `bytes=${have}-`, ...(etag ? { 'if-range': etag } : {}) });
 }
 
-/** What the answer's bytes are: the whole file, what is missing of it, nothing, or something else than asked for. */
-async function placeOf(
-  answer: Answer,
-  job: DownloadJob,
-  have: number,
-): Promise<'whole' | 'resume' | 'complete' | 'restart'> {
-  const etag = answer.header('etag');
-  const strong = etag?.startsWith('"') ? etag : undefined;
+interface Place {
+  /** What the bytes are: the whole file, what is missing of it, nothing, or something else than asked for. */
+  readonly place: 'whole' | 'resume' | 'complete' | 'restart';
+  /** Bytes of the whole file, or null when neither the release file nor the server says. */
+  readonly total: number | null;
+}
+
+/** Judges an answer by its headers alone: what is already here is given up only for something better. */
+async function placeOf(answer: Answer, job: DownloadJob, have: number): Promise<Place> {
   const range = answer.header('content-range') ?? '';
   switch (answer.status) {
-    case 200:
+    case 200: {
       if (/^text\/html/i.test(answer.header('content-type') ?? '')) {
         throw new UpdateError('NOT_OUR_SERVER', `Expected a package from ${job.url}, found a web page.`);
       }
-      if (strong) await writeFile(etagPath(job), strong, { mode: 0o600 });
-      else await rm(etagPath(job), { force: true });
-      return 'whole';
+      const length = answer.header('content-length');
+      return { place: 'whole', total: checkedTotal(job, length === undefined ? null : Number(length)) };
+    }
     case 206: {
-      const [, start, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(range) ?? [];
-      const known = await readIfThere(etagPath(job));
-      const same = (known === undefined || strong === known) && (job.sizeBytes ?? Number(total)) === Number(total);
-      return have > 0 && Number(start) === have && same ? 'resume' : 'restart';
+      const [, start, all] = /^bytes (\d+)-\d+\/(\d+)$/.exec(range) ?? [];
+      const etag = await knownEtag(job);
+      const same = (etag ?? answer.header('etag')) === answer.header('etag');
+      const fits = all !== undefined && (job.sizeBytes ?? Number(all)) === Number(all);
+      if (have === 0 || Number(start) !== have || !same || !fits) return { place: 'restart', total: null };
+      return { place: 'resume', total: checkedTotal(job, Number(all)) };
     }
     case 416:
-      return range === `bytes */${have}` && job.sizeBytes === null ? 'complete' : 'restart';
+      return { place: range === `bytes */${have}` && job.sizeBytes === null ? 'complete' : 'restart', total: null };
     default:
       throw unexpectedStatus(answer.status, job.url);
   }
 }
 
-/** Bytes of the whole file, or null when neither the release file nor the server says. */
-function totalOf(answer: Answer, job: DownloadJob, from: number): number | null {
-  const length = answer.header('content-length');
-  const announced = length === undefined ? null : from + Number(length);
+function checkedTotal(job: DownloadJob, announced: number | null): number | null {
   const total = job.sizeBytes ?? announced;
   if (announced !== null && announced !== total) {
     throw new UpdateError('SIZE_MISMATCH', `${job.url} should have ${total} bytes, the server announces ${announced}.`);
@@ -140,17 +176,22 @@ function tooLong(job: DownloadJob, total: number | null): UpdateError {
   return new UpdateError('SIZE_MISMATCH', `${job.url} is longer than ${limit}.`);
 }
 
+const windowOf = ({ stallWindowMs = 60_000 }: DownloadJob) => stallWindowMs;
+
+/** What must come in a stall window. */
+const leastBytes = (job: DownloadJob) => Math.max(1, (job.minBytesPerS * windowOf(job)) / 1000);
+
 /** The chunks of a body, as long as they come fast enough: got's timeouts do not catch a trickle. */
-async function* steadily(body: Answer['body'], { url, minBytesPerS }: DownloadJob): AsyncGenerator<Buffer> {
-  const windowS = 60;
+async function* steadily(answer: Answer, job: DownloadJob): AsyncGenerator<Buffer> {
+  const windowMs = windowOf(job);
   let got = 0;
-  const stalled = () => new UpdateError('STALLED', `${url} sent ${got} bytes in ${windowS} s.`);
   const watch = setInterval(() => {
-    if (minBytesPerS > 0 && got < minBytesPerS * windowS) body.destroy(stalled());
+    if (got < leastBytes(job))
+      answer.end(new UpdateError('STALLED', `${job.url} sent ${got} bytes in ${windowMs} ms.`));
     got = 0;
-  }, windowS * 1000);
+  }, windowMs);
   try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
+    for await (const chunk of answer.chunks()) {
       got += chunk.length;
       yield chunk;
     }

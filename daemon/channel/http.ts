@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
-import type { Agents, OptionsInit, RequestError, Response } from 'got';
-import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { checkServerIdentity } from 'node:tls';
+import type { Agents, HttpsOptions, OptionsInit, Response } from 'got';
+import { UpdateError } from '../../protocol/errors.ts';
 import { quote } from '../../protocol/version.ts';
 
 /** How servers are reached: from the configuration. */
@@ -10,85 +12,96 @@ export interface Network {
   readonly caPath: string | null;
   readonly proxyUrl: string | null;
   readonly userAgent: string;
+  /** An answer whose headers are not whole after this is none, ms; half a minute by default. */
+  readonly silenceMs?: number;
 }
 
 export interface Answer {
   readonly status: number;
   header(name: string): string | undefined;
-  /** Must be read to its end or destroyed. */
-  readonly body: Readable;
+  /** The body; leaving the loop ends the answer. @throws UpdateError as `get` does, and what `end` was given */
+  chunks(): AsyncGenerator<Buffer>;
+  /** Must be called, if only after the last chunk. */
+  end(because?: UpdateError): void;
 }
 
-/** Silence longer than this at the start of an answer is no answer. */
-const responseTimeoutMs = 30_000;
+const silenceOf = ({ silenceMs = 30_000 }: Network) => silenceMs;
 
 /**
- * One GET, with nothing clever about it: no redirects, no decoding, no retries, no cookies.
- * @throws UpdateError SERVER_UNREACHABLE, TLS_FAILED, SERVER_ERROR (redirect or encoded answer), NOT_OUR_SERVER
+ * One GET, with nothing clever about it: no redirects, no decoding, no retries, no cookies, no kept connections.
+ * @throws UpdateError SERVER_UNREACHABLE, TLS_FAILED, SERVER_ERROR (encoded answer), NOT_OUR_SERVER (redirect)
  */
-export async function get(
-  url: string,
-  network: Network,
-  headers: Record<string, string> = {},
-  signal?: AbortSignal,
-): Promise<Answer> {
+export async function get(url: string, network: Network, headers: Record<string, string> = {}): Promise<Answer> {
   const { default: got } = await import('got');
-  const agents = await proxyAgents(network.proxyUrl);
   const stream = got.stream(url, {
     headers: { 'user-agent': network.userAgent, 'accept-encoding': 'identity', ...headers },
     followRedirect: false,
     decompress: false,
     throwHttpErrors: false,
     retry: { limit: 0 },
-    timeout: { lookup: 15_000, connect: 15_000, secureConnect: 15_000, response: responseTimeoutMs },
-    ...(network.caPath ? { https: { certificateAuthority: await readFile(network.caPath, 'utf8') } } : {}),
-    ...(agents ? { agent: agents } : {}),
-    ...(signal ? { signal } : {}),
+    https: await trustFor(url, network),
+    agent: await agentsFor(network),
   } satisfies OptionsInit);
-  const response = await new Promise<Response>((resolve, reject) => {
-    stream.once('response', resolve);
-    stream.once('error', (error: RequestError) => reject(asNetworkError(error, url)));
-  });
-  // Without a listener of its own an error between two reads would end the process.
-  stream.on('error', () => {});
+  // Of our own, as got's time-outs begin with a socket, and a silent proxy never hands one over.
+  const silence = new UpdateError('SERVER_UNREACHABLE', `${url} does not answer within ${silenceOf(network)} ms.`);
+  const timer = setTimeout(() => stream.destroy(silence), silenceOf(network));
   try {
+    const response = await new Promise<Response>((resolve, reject) => {
+      stream.once('response', resolve);
+      stream.once('error', reject);
+    });
+    // Without a listener of its own an error between two reads would end the process.
+    stream.on('error', () => {});
     judge(response, url);
+    return {
+      status: response.statusCode,
+      header: (name) => [response.headers[name]].flat()[0],
+      async *chunks() {
+        try {
+          yield* stream as AsyncIterable<Buffer>;
+        } catch (error) {
+          // got drops what came right before a cut; on a bad network that may be all there was.
+          for (const source of [stream, response]) {
+            for (let rest: Buffer | null = source.read(); rest !== null; rest = source.read()) yield rest;
+          }
+          throw asNetworkError(error, url);
+        }
+      },
+      end: (because) => void stream.destroy(because),
+    };
   } catch (error) {
     stream.destroy();
-    throw error;
+    throw asNetworkError(error, url);
+  } finally {
+    clearTimeout(timer);
   }
-  return {
-    status: response.statusCode,
-    header: (name) => [response.headers[name]].flat()[0],
-    body: stream,
-  };
 }
 
 /**
  * A small file in memory, or undefined for 404.
  * @param maxBytes one byte more is SIZE_MISMATCH
+ * @throws UpdateError as `get` does, STALLED, SIZE_MISMATCH
  */
 export async function getSmall(url: string, network: Network, maxBytes: number): Promise<Buffer | undefined> {
+  const answer = await get(url, network);
   // A trickle that never ends has no other limit than this one.
-  const deadline = AbortSignal.timeout(60_000);
-  const { status, body } = await get(url, network, {}, deadline);
-  if (status !== 200) {
-    body.destroy();
-    if (status === 404) return undefined;
-    throw unexpectedStatus(status, url);
-  }
-  const chunks: Buffer[] = [];
-  let size = 0;
+  const stalled = new UpdateError('STALLED', `${url} is too slow: a small file should be here in a minute.`);
+  const timer = setTimeout(() => answer.end(stalled), 2 * silenceOf(network));
   try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
+    if (answer.status === 404) return undefined;
+    if (answer.status !== 200) throw unexpectedStatus(answer.status, url);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of answer.chunks()) {
       size += chunk.length;
       if (size > maxBytes) throw new UpdateError('SIZE_MISMATCH', `${url} is longer than ${maxBytes} bytes.`);
       chunks.push(chunk);
     }
-  } catch (error) {
-    throw asNetworkError(error, url);
+    return Buffer.concat(chunks);
+  } finally {
+    clearTimeout(timer);
+    answer.end();
   }
-  return Buffer.concat(chunks);
 }
 
 export function unexpectedStatus(status: number, url: string): UpdateError {
@@ -97,12 +110,12 @@ export function unexpectedStatus(status: number, url: string): UpdateError {
   return new UpdateError('SERVER_ERROR', `Expected 200 from ${url}, found ${status}.`);
 }
 
-/** Errors of the network by what a person can do about them; an UpdateError passes through. */
-export function asNetworkError(error: unknown, url: string): UpdateError {
-  const own = asUpdateError(error);
-  if (own.code !== 'INTERNAL') return own;
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO|EPROTO|ISSUER/.test(code) && code !== 'ERR_TLS_HANDSHAKE_TIMEOUT') {
+/** What got throws, by what a person can do about it. What we destroyed a stream with comes back as its cause. */
+function asNetworkError(error: unknown, url: string): UpdateError {
+  if (error instanceof UpdateError) return error;
+  const { code = '', message, cause } = error as NodeJS.ErrnoException;
+  if (cause instanceof UpdateError) return cause;
+  if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO|EPROTO|ISSUER/.test(code)) {
     return new UpdateError('TLS_FAILED', `The certificate of ${url} does not hold: ${message}.`, { cause: error });
   }
   return new UpdateError('SERVER_UNREACHABLE', `${url} cannot be reached: ${message || code}.`, { cause: error });
@@ -119,8 +132,27 @@ function judge({ statusCode, headers }: Response, url: string): void {
   }
 }
 
-async function proxyAgents(proxyUrl: string | null): Promise<Agents | undefined> {
-  if (proxyUrl === null) return undefined;
+/** Which certificates hold; nothing is left to defaults, which follow the environment and the proxy. */
+async function trustFor(url: string, { caPath }: Network): Promise<HttpsOptions> {
+  const { protocol, hostname } = new URL(url);
+  const strict: HttpsOptions = {
+    // No environment may switch it off.
+    rejectUnauthorized: true,
+    // Otherwise the certificate of a server with an IP address behind a proxy must be one for "localhost".
+    checkServerIdentity: (_, certificate) => checkServerIdentity(hostname.replace(/^\[|\]$/g, ''), certificate),
+  };
+  if (caPath === null || protocol !== 'https:') return strict;
+  try {
+    return { ...strict, certificateAuthority: await readFile(caPath, 'utf8') };
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new UpdateError('TLS_FAILED', `server_ca_path ${caPath} cannot be read: ${message}.`, { cause });
+  }
+}
+
+async function agentsFor({ proxyUrl }: Network): Promise<Agents> {
+  // Not Node's own agents, which keep connections: on a bad network a kept one is often dead when it is needed.
+  if (proxyUrl === null) return { http: new HttpAgent(), https: new HttpsAgent() };
   const [{ HttpProxyAgent }, { HttpsProxyAgent }] = await Promise.all([
     import('http-proxy-agent'),
     import('https-proxy-agent'),

@@ -13,7 +13,7 @@ export interface Patience {
 /**
  * Calls `attempt` until it is done. Progress between two failures counts as a fresh start, so a flaky server that
  * always gets a bit further is followed to the end, and a dead one is given up.
- * @param progress grows when something was gained
+ * @param progress grows when something was gained that was never there before
  */
 export async function patiently<T>(
   attempt: () => Promise<T>,

@@ -7,6 +7,7 @@ import { addKey, listKeys, removeKey } from '../keys.ts';
 import { loadConfig, setConfig, viewConfig } from '../load-config.ts';
 import { networkOf } from '../network.ts';
 import { statusOf } from '../status.ts';
+import { inNewWorker } from '../tools.ts';
 
 /** Streams are answered by the server itself. */
 export type Answered = Exclude<OperationName, 'events'>;
@@ -28,9 +29,9 @@ export const handlers: Handlers = {
   async keys(_, { tools: { places, config } }) {
     return (await listKeys(places, (await config()).values)).map(withoutPem);
   },
-  async key_fetch({ url }, { tools: { worker, config, places } }) {
-    const network = networkOf((await config()).values, places);
-    const { pem } = await worker.do('fetchKey', { url, network });
+  async key_fetch({ url }, { tools }) {
+    const network = networkOf((await tools.config()).values, tools.places);
+    const { pem } = await inNewWorker(tools, 'fetchKey', { url, network });
     const { kind, fingerprint } = parsePublicKey(pem, url);
     return { pem, kind, fingerprint };
   },

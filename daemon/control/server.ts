@@ -15,12 +15,14 @@ export interface ControlSocket {
 
 const modes = { control: 0o600, page: 0o660 };
 
-/**
- * Serves the operations on one unix socket.
- * @throws UpdateError BUSY when another daemon answers there
- */
-export async function serveControl(daemon: Daemon, { path, page }: ControlSocket): Promise<Server> {
+/** @throws UpdateError BUSY when another daemon answers there */
+export async function refuseSecond(path: string): Promise<void> {
   if (await someoneAnswers(path)) throw new UpdateError('BUSY', `Another updater is running: it answers at ${path}.`);
+}
+
+/** Serves the operations on one unix socket, in the place of a dead one. */
+export async function serveControl(daemon: Daemon, { path, page }: ControlSocket): Promise<Server> {
+  await refuseSecond(path);
   rmSync(path, { force: true });
   const server = createServer((request, response) => {
     answer(daemon, page, request, response).catch((thrown) => refuse(daemon, response, asUpdateError(thrown)));

@@ -1,4 +1,4 @@
-import { closeSync, fchmodSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ArchiveEntry } from '../../protocol/archive.ts';
 import { UpdateError } from '../../protocol/errors.ts';
@@ -23,17 +23,23 @@ export async function unpack(
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const base = join(folder, top);
-  mkdirSync(base, { mode: folderMode });
   const buffer = Buffer.allocUnsafe(1024 * 1024);
-  let done = 0;
-  for (const entry of content.entries) {
-    const path = join(base, entry.name);
-    // The archive may leave out folders that its files are in.
-    mkdirSync(entry.kind === 'folder' ? path : dirname(path), { recursive: true, mode: folderMode });
-    if (entry.kind === 'folder') continue;
-    copyRange(decoded.fd, entry, path, buffer);
-    done += entry.sizeBytes;
-    report(done, content.unpackedBytes);
+  // The modes are those of the archive, whatever is usual here. Nothing else runs until it is put back.
+  const umask = process.umask(0);
+  try {
+    mkdirSync(base, { mode: folderMode });
+    let done = 0;
+    for (const entry of content.entries) {
+      const path = join(base, entry.name);
+      // The archive may leave out folders that others are in.
+      mkdirSync(dirname(path), { recursive: true, mode: folderMode });
+      if (entry.kind === 'folder') mkdirSync(path, { mode: entry.mode });
+      else copyRange(decoded.fd, entry, path, buffer);
+      done += entry.kind === 'folder' ? 0 : entry.sizeBytes;
+      report(done, content.unpackedBytes);
+    }
+  } finally {
+    process.umask(umask);
   }
   await syncFileSystem(folder);
 }
@@ -42,7 +48,6 @@ export async function unpack(
 function copyRange(from: number, entry: ArchiveEntry, path: string, buffer: Buffer): void {
   const to = openSync(path, 'wx', entry.mode);
   try {
-    fchmodSync(to, entry.mode); // whatever the umask says
     for (let done = 0; done < entry.sizeBytes; ) {
       const wanted = Math.min(buffer.length, entry.sizeBytes - done);
       const read = readSync(from, buffer, 0, wanted, entry.offset + done);

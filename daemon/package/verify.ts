@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { type ArchiveContent, readArchive } from '../../protocol/archive.ts';
 import { oneBzip2Stream } from '../../protocol/bzip2.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/keys.ts';
 import { decodeSignature, signatureCheck } from '../../protocol/signature.ts';
 import { bestDecoder, type Decoder, decode } from '../box/decode.ts';
-import { openRegular } from '../files.ts';
+import { openRegular, readIfThere } from '../files.ts';
 
 export interface VerifyJob {
   /** The package as downloaded, `.unverified`. */
@@ -62,7 +62,9 @@ export async function verifySignature(
   { signaturePath, keyPems }: Pick<VerifyJob, 'signaturePath' | 'keyPems'>,
   report: (done: number, total: number) => void = () => {},
 ): Promise<{ sha256: string; signer: PublicKey }> {
-  const signature = decodeSignature(await readFile(signaturePath, 'latin1'));
+  const text = await readIfThere(signaturePath);
+  if (text === undefined) throw new UpdateError('SIGNATURE_MISSING', `There is no signature at ${signaturePath}.`);
+  const signature = decodeSignature(text);
   const signatures = signatureCheck(keyPems.map((pem) => parsePublicKey(pem)));
   const hash = createHash('sha256');
   const whole = oneBzip2Stream();

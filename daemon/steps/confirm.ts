@@ -1,13 +1,14 @@
 import { rm } from 'node:fs/promises';
+import { asUpdateError } from '../../protocol/errors.ts';
+import { readAbout } from '../box/snapshot.ts';
 import { exists, renameSafely } from '../files.ts';
 import { raiseFloor } from '../floor.ts';
 import { becomesHealthy } from '../health.ts';
-import type { Step } from '../machine.ts';
+import type { At, Step } from '../machine.ts';
 import type { Places } from '../places.ts';
 import { removeFromQuarantine } from '../quarantine.ts';
 import type { Tools } from '../tools.ts';
 import { installedVersion } from '../version-on-box.ts';
-import { clearDownloads } from './clear-downloads.ts';
 import { rollbackBecause } from './rollback.ts';
 
 /** Confirms by local health alone: the update server may be down, that says nothing of this release. */
@@ -16,9 +17,12 @@ export const confirm: Step<'confirm'> = {
   resume: (at, { same, shutdown }) => (same || shutdown === 'orderly' ? at : { ...at, cutBoots: at.cutBoots + 1 }),
 
   async run(at, tools) {
-    const { places, log, config, undoAsked } = tools;
+    const { places, config, undoAsked } = tools;
     const { values } = await config();
-    if (!(await exists(places.trial)) && (await exists(places.previous))) return idle(at, null); // cut after the rename
+    // Cut after the rename, which is what confirms a release: only what follows it is left to do.
+    if (!(await exists(places.trial)) && (await readAbout(places.previous)).update === at.update.id) {
+      return kept(at, null, tools);
+    }
     if (at.cutBoots >= values.trial_boots) {
       const message = `Power was lost in ${at.cutBoots} boots before the release could be confirmed.`;
       return rollbackBecause(at, { code: 'POWER_LOST', message, step: 'confirm' });
@@ -33,21 +37,23 @@ export const confirm: Step<'confirm'> = {
       return rollbackBecause(at, { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'confirm' });
     }
     if (!health.ok) return rollbackBecause(at, { code: 'HEALTH_FAILED', message: health.message, step: 'confirm' });
-    await keep(at.update, tools);
-    log.info('confirmed', { version: at.update.to });
-    return idle(at, Math.max(0, (health.upAtMs - at.stoppedAtMs) / 1000));
+    await promote(places);
+    return kept(at, Math.max(0, (health.upAtMs - at.stoppedAtMs) / 1000), tools);
   },
 };
 
-const idle = (at: Parameters<typeof confirm.run>[0], outageS: number | null) =>
-  ({ step: 'idle', because: null, update: at.update, outageS, scriptTail: at.scriptTail }) as const;
-
-/** The release is the box's own from here on: `trial/` becomes `previous/`. */
-async function keep({ to, sha256 }: { to: number; sha256: string | null }, { places, config }: Tools): Promise<void> {
-  await raiseFloor(places, to);
-  if (sha256) await removeFromQuarantine(places, sha256);
-  await promote(places);
-  await clearDownloads(places, (await config()).values, { keep: null });
+/** The release is the box's own from here on; nothing may lead back any more, so nothing may throw. */
+async function kept(at: At<'confirm'>, outageS: number | null, { places, log }: Tools): Promise<At<'idle'>> {
+  const { to, sha256 } = at.update;
+  log.info('confirmed', { version: to });
+  try {
+    await raiseFloor(places, to);
+    if (sha256) await removeFromQuarantine(places, sha256);
+  } catch (error) {
+    // The installed version is a floor as well, and a quarantined one that runs is only asked for by a person.
+    log.error('floor and quarantine could not be written', asUpdateError(error));
+  }
+  return { step: 'idle', because: null, update: at.update, outageS, scriptTail: at.scriptTail };
 }
 
 /** Two renames, as a folder cannot replace a full one; whatever is cut, `trial` is there until `previous` is new. */

@@ -1,4 +1,3 @@
-import { privateFolder } from '../files.ts';
 import { pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
 import { networkOf } from '../network.ts';
@@ -15,7 +14,6 @@ export const download: Step<'download'> = {
     const { update } = at;
     const files = packageFiles(places, values, update.to);
     const options = { report: show, signal: cancelled };
-    await privateFolder(files.folder);
     await clearDownloads(places, values, { keep: update.to });
     const target = { path: files.unverified, signaturePath: files.signature, maxBytes: values.max_package_bytes };
     if (update.source.kind === 'file') {

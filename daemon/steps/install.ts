@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../protocol/errors.ts';
 import type { At, Step } from '../machine.ts';
 import type { Tools } from '../tools.ts';
 import { installedVersion, writeInstalledVersion } from '../version-on-box.ts';
+import { clearDownloads } from './clear-downloads.ts';
 import { packageFiles } from './package-files.ts';
 import { rollbackBecause } from './rollback.ts';
 import { scriptOutput } from './script-output.ts';
@@ -14,7 +15,10 @@ export const install: Step<'install'> = {
     // A script cut off half-way leaves files of both releases behind.
     const [code, message] = same
       ? (['DAEMON_DIED', 'The updater ended while install_update.sh ran.'] as const)
-      : (['POWER_LOST', 'Power was lost while install_update.sh ran.'] as const);
+      : ([
+          'POWER_LOST',
+          `The box ${shutdown === 'orderly' ? 'was shut down' : 'lost power'} while install_update.sh ran.`,
+        ] as const);
     return rollbackBecause(at, { code, message, step: 'install' });
   },
 
@@ -30,6 +34,10 @@ export const install: Step<'install'> = {
     const scriptTail = output.end();
     const fault = faultOf(end, output.seen(), values.script_timeout_s) ?? (await proveVersion(at, tools));
     if (fault) return rollbackBecause({ ...at, scriptTail }, { ...fault, step: 'install' });
+    // The release may have moved the download folder: this is still the old configuration.
+    await clearDownloads(tools.places, values, { keep: null }).catch((error) =>
+      tools.log.error('not cleared up', error),
+    );
     await tools.box.sync();
     return { ...at, step: 'reboot', scriptTail };
   },

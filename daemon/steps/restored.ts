@@ -17,12 +17,13 @@ export const restored: Step<'restored'> = {
     if (at.scriptStarted) await anotherBoot(at.bootId, tools);
     else await startAgain(at.baseline, tools);
     await proveVersion(at, tools);
-    await waitForServices(at, tools);
+    // Known by now, and no slow service may keep it from being remembered.
     if (at.blame && at.update.sha256) {
       const { sha256, to } = at.update;
       const when = new Date(clock.now()).toISOString();
       await addToQuarantine(places, { sha256, version: to, code: at.because.code, at: when });
     }
+    await waitForServices(at, tools);
     await removeSafely(places.trial);
     log.warn('the earlier release is back', { version: at.update.from, because: at.because.code });
     const outageS = at.stoppedAtMs === 0 ? null : Math.max(0, (clock.now() - at.stoppedAtMs) / 1000);

@@ -8,7 +8,8 @@ export const rollback: Step<'rollback'> = {
   resume: (at) => at,
 
   async run(at, { box, places, log }) {
-    log.warn('the earlier release is put back', { because: at.because.code, version: at.update.from });
+    const { code, message } = at.because;
+    log.warn(`the earlier release is put back: ${code} ${message}`, { version: at.update.from });
     // It may have outlived the daemon that started it.
     await box.killScript();
     for (const name of running(at.baseline)) await box.stopService(name);

@@ -1,9 +1,10 @@
 import { UpdateError } from '../../protocol/errors.ts';
 import type { Baseline } from '../facts.ts';
-import type { Step } from '../machine.ts';
+import type { At, Step } from '../machine.ts';
 import { needSpace } from '../space.ts';
 import type { Tools } from '../tools.ts';
 import { undoablePaths } from '../writable.ts';
+import { running } from './stop.ts';
 
 /** Copies, while the services still run, every folder that the release may write, and notes how healthy the box is. */
 export const snapshot: Step<'snapshot'> = {
@@ -21,17 +22,18 @@ export const snapshot: Step<'snapshot'> = {
     const services = [...new Set([...values.services, ...at.release.services])];
     const baseline = await takeBaseline(tools, services);
     if (at.update.from === null) log.warn('first installation: no readable VERSION on the box');
-    await box.snapshot(places.newSnapshot, paths, aboutOf(at));
+    await box.snapshot(places.newSnapshot, paths, aboutOf({ ...at, baseline }));
     if (cancelled.aborted) throw new UpdateError('CANCELLED', 'The update was cancelled.');
     return { ...at, step: 'stop', paths, baseline };
   },
 };
 
 /** What a snapshot must say of itself so that it can be put back even when the journal is lost. */
-export const aboutOf = ({ update }: { update: { id: string; from: number | null; to: number } }) => ({
+export const aboutOf = ({ update, baseline }: Pick<At<'stop'>, 'update' | 'baseline'>) => ({
   update: update.id,
   from: update.from ?? 'none',
   to: update.to,
+  active: running(baseline).join(' '),
 });
 
 async function takeBaseline({ box }: Tools, services: readonly string[]): Promise<Baseline> {

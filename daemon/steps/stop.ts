@@ -1,3 +1,4 @@
+import { UpdateError } from '../../protocol/errors.ts';
 import { exists, removeSafely, renameSafely } from '../files.ts';
 import type { Step } from '../machine.ts';
 import type { Tools } from '../tools.ts';
@@ -17,7 +18,9 @@ export const stop: Step<'stop'> = {
       : at,
 
   async run(at, tools) {
-    const { box, places, clock, log } = tools;
+    const { box, places, clock, log, cancelled } = tools;
+    // Cancelled in the moment in which the snapshot was done.
+    if (cancelled.aborted) throw new UpdateError('CANCELLED', 'The update was cancelled.');
     const stoppedAtMs = clock.now();
     try {
       for (const name of running(at.baseline)) await box.stopService(name);

@@ -3,6 +3,7 @@ import type { Config } from '../../protocol/config-keys.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { join as joinUrl } from '../channel/detached.ts';
 import type { Update, VerifiedRelease } from '../facts.ts';
+import { exists, renameSafely } from '../files.ts';
 import { checkFloor, readFloor } from '../floor.ts';
 import { pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
@@ -20,6 +21,9 @@ export const verify: Step<'verify'> = {
     const { values } = await config();
     const { update } = at;
     const files = packageFiles(places, values, update.to);
+    // Verified once, and cut off before that was on the disk: it is verified again, as if it had just come.
+    if (!(await exists(files.unverified)) && (await exists(files.verified)))
+      await rename(files.verified, files.unverified);
     try {
       const release = await worker.do(
         'verify',
@@ -37,7 +41,7 @@ export const verify: Step<'verify'> = {
         { report: show, signal: cancelled },
       );
       await judge(release, update, values, tools);
-      await rename(files.unverified, files.verified);
+      await renameSafely(files.unverified, files.verified);
       const { sha256, signedBy } = release;
       return { ...at, step: 'unpack', release, update: { ...update, sha256, signedBy } };
     } catch (error) {

@@ -1,11 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { errorFrom, faultOf } from '../../protocol/control.ts';
-import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
-import { type Memory, tasks } from './tasks.ts';
+import { errorFrom, type Progress } from '../../protocol/control.ts';
+import { UpdateError } from '../../protocol/errors.ts';
 import type { TaskName, Worker } from './worker.ts';
 
-type Request = { readonly task: TaskName; readonly input: unknown };
-type Message = { readonly progress: never } | { readonly result: unknown } | { readonly error: unknown };
+export type Request = { readonly task: TaskName; readonly input: unknown };
+export type Message = { readonly progress: Progress } | { readonly result: unknown } | { readonly error: unknown };
 
 /**
  * Runs the tasks in a child process that lives from the first task to `close`. Cancelling kills it: no task has to
@@ -18,56 +17,44 @@ export function childWorker(script: string): Worker {
     child?.kill('SIGKILL');
     child = undefined;
   };
+  const start = () => {
+    const started = fork(script, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const forget = () => {
+      if (child === started) child = undefined;
+    };
+    // Also between two tasks; and an `error` (no memory for a process) without a listener would end this process.
+    return started.on('exit', forget).on('error', forget);
+  };
   return {
     close,
     do(task, input, { report = () => {}, signal } = {}) {
-      child ??= fork(script, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      const cancelled = () => new UpdateError('CANCELLED', 'The update was cancelled.');
+      if (signal?.aborted) return Promise.reject(cancelled());
+      child ??= start();
       const running = child;
       return new Promise((resolve, reject) => {
         const settle = (finish: () => void) => {
-          running.off('message', onMessage).off('exit', onExit);
+          running.off('message', onMessage).off('exit', onExit).off('error', onError);
           signal?.removeEventListener('abort', onAbort);
           finish();
         };
+        const fail = (why: string | number) =>
+          settle(() => reject(new UpdateError('INTERNAL', `The worker ended with ${why} during "${task}".`)));
+        const onExit = (code: number | null, killed: string | null) => fail(killed ?? code ?? 'nothing');
+        const onError = (error: Error) => fail(error.message);
         const onMessage = (message: Message) => {
           if ('progress' in message) report(message.progress);
           else if ('error' in message) settle(() => reject(errorFrom(message.error)));
           else settle(() => resolve(message.result as never));
         };
-        const onExit = (code: number | null, killed: string | null) => {
-          if (child === running) child = undefined;
-          settle(() =>
-            reject(new UpdateError('INTERNAL', `The worker ended with ${killed ?? code} during "${task}".`)),
-          );
-        };
         const onAbort = () => {
-          settle(() => reject(new UpdateError('CANCELLED', 'The update was cancelled.')));
+          settle(() => reject(cancelled()));
           close();
         };
-        if (signal?.aborted) return onAbort();
         signal?.addEventListener('abort', onAbort);
-        running.on('message', onMessage).on('exit', onExit);
-        running.send({ task, input } satisfies Request);
+        running.on('message', onMessage).on('exit', onExit).on('error', onError);
+        running.send({ task, input } satisfies Request, (error) => error && onError(error));
       });
     },
   };
-}
-
-/** The other side: the child's main. Ends when its parent does. */
-export async function runWorker(): Promise<number> {
-  const memory: Memory = { verified: undefined };
-  const send = (message: object) => process.connected && process.send?.(message);
-  process.on('message', async ({ task, input }: Request) => {
-    try {
-      const run = tasks[task] as (...args: unknown[]) => Promise<unknown>;
-      send({ result: await run(input, (progress: unknown) => send({ progress }), memory) });
-    } catch (thrown) {
-      const error = asUpdateError(thrown);
-      // The stack does not cross to the parent, and without it a surprise cannot be explained.
-      if (error.code === 'INTERNAL') console.error(thrown);
-      send({ error: faultOf(error) });
-    }
-  });
-  await new Promise<void>((resolve) => process.once('disconnect', resolve));
-  return 0;
 }

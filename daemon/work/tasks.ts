@@ -3,18 +3,19 @@
  * each row a task, called in a child process (or, in tests, in this one).
  */
 import { createWriteStream } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress } from '../../protocol/control.ts';
-import { UpdateError } from '../../protocol/errors.ts';
+import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
 import { maxSignatureBytes } from '../../protocol/signature.ts';
 import { latestOffer, type Server } from '../channel/detached.ts';
 import { type DownloadJob, download, forgetDownload } from '../channel/download.ts';
 import { getSmall, type Network } from '../channel/http.ts';
+import { patiently } from '../channel/retry.ts';
 import type { Offer, VerifiedRelease } from '../facts.ts';
-import { openRegular, readIfThere } from '../files.ts';
+import { openRegular, writeFileSafely } from '../files.ts';
 import { unpack as unpackVerified } from '../package/unpack.ts';
 import { type VerifiedPackage, type VerifyJob, verify as verifyPackage, verifySignature } from '../package/verify.ts';
 
@@ -45,7 +46,7 @@ export interface UnpackTask extends VerifyJob {
 
 /** Kept by a worker between `verify` and `unpack`: the open handle is what ties the two together. */
 export interface Memory {
-  verified: { readonly path: string; readonly version: number; readonly pack: VerifiedPackage } | undefined;
+  verified: { readonly decodedPath: string; readonly version: number; readonly pack: VerifiedPackage } | undefined;
 }
 
 type Report = (progress: Progress) => void;
@@ -71,9 +72,7 @@ export const tasks: Tasks = {
   },
 
   async download(job, report) {
-    const signature = await getSmall(job.signatureUrl, job.network, maxSignatureBytes);
-    if (!signature) throw new UpdateError('SIGNATURE_MISSING', `There is no signature at ${job.signatureUrl}.`);
-    await writeFile(job.signaturePath, signature, { mode: 0o600 });
+    await writeFileSafely(job.signaturePath, await fetchSignature(job));
     const fetch = () => download(job, byteReport(report), sleep);
     let result = await fetch();
     // A bad signature of a file that came in pieces may be a bad joint: one clean download before it is an attack.
@@ -85,11 +84,12 @@ export const tasks: Tasks = {
   },
 
   async copy({ from, path, signaturePath, maxBytes }, report) {
-    const signature = await readIfThere(`${from}.sig`);
-    if (signature === undefined)
-      throw new UpdateError('SIGNATURE_MISSING', `Expected the signature at ${from}.sig, found nothing.`);
     const source = await openRegular(from).catch((cause) => {
       throw new UpdateError('NOT_FOUND', `The package ${from} cannot be opened: ${cause.message}.`, { cause });
+    });
+    const signature = await readSignature(`${from}.sig`).catch(async (error) => {
+      await source.close();
+      throw error;
     });
     const { size } = await source.stat();
     if (size > maxBytes) {
@@ -109,17 +109,21 @@ export const tasks: Tasks = {
         }
       },
       createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }),
-    );
-    await writeFile(signaturePath, signature.slice(0, maxSignatureBytes + 1), { mode: 0o600 });
-    return { sizeBytes: size };
+    ).catch(async (error) => {
+      // Half a package is of no use, and on a full disk it is in the way.
+      await rm(path, { force: true });
+      throw asUpdateError(error);
+    });
+    await writeFileSafely(signaturePath, signature);
+    return { sizeBytes: done };
   },
 
   async verify(job, report, memory) {
-    const pack = await verifyPackage(job, byteReport(report)).catch((error) => {
-      throw error instanceof UpdateError && error.code === 'SIGNATURE_INVALID' ? explain(error, job) : error;
+    await forget(memory);
+    const pack = await verifyPackage(job, byteReport(report)).catch(async (error) => {
+      throw error instanceof UpdateError && error.code === 'SIGNATURE_INVALID' ? await explain(error, job) : error;
     });
-    await memory.verified?.pack.decoded.close();
-    memory.verified = { path: job.path, version: job.version, pack };
+    memory.verified = { decodedPath: job.decodedPath, version: job.version, pack };
     const { content, signer, sha256, decodedBytes } = pack;
     const { updateJson = {} } = content;
     return {
@@ -137,13 +141,16 @@ export const tasks: Tasks = {
 
   async unpack(job, report, memory) {
     // After a restart the handle is gone: then the package is verified again, not believed.
-    const known = memory.verified?.path === job.path && memory.verified.version === job.version;
-    if (!known) memory.verified = { ...job, pack: await verifyPackage(job, () => {}) };
+    const { decodedPath, version } = job;
+    const known = memory.verified?.decodedPath === decodedPath && memory.verified.version === version;
+    if (!known) {
+      await forget(memory);
+      memory.verified = { decodedPath, version, pack: await verifyPackage(job, () => {}) };
+    }
     const { pack } = memory.verified!;
     await unpackVerified(pack, job.folder, job.top, byteReport(report));
-    await pack.decoded.close();
+    await forget(memory);
     await rm(job.decodedPath, { force: true });
-    memory.verified = undefined;
     return { unpackedBytes: pack.content.unpackedBytes };
   },
 };
@@ -154,13 +161,45 @@ function byteReport(report: Report): (done: number, total: number | null) => voi
   let last = 0;
   return (done, total) => {
     const at = performance.now();
-    first ??= { at, done };
+    // Less than before: it was begun again.
+    if (!first || done < first.done) first = { at, done };
     if (at - last < 100 && done !== total) return;
     last = at;
     const seconds = (at - first.at) / 1000;
     const speed = seconds > 0.5 ? Math.round((done - first.done) / seconds) : null;
     report({ done, total, unit: 'bytes', bytes_per_s: speed, text: null });
   };
+}
+
+async function forget(memory: Memory): Promise<void> {
+  await memory.verified?.pack.decoded.close();
+  memory.verified = undefined;
+}
+
+async function fetchSignature({ signatureUrl, network, patience }: DownloadTask): Promise<string> {
+  const fetch = () => getSmall(signatureUrl, network, maxSignatureBytes);
+  const signature = await patiently(fetch, () => 0, patience, sleep);
+  if (!signature) throw new UpdateError('SIGNATURE_MISSING', `There is no signature at ${signatureUrl}.`);
+  const text = signature.toString('latin1');
+  if (/^\s*</.test(text)) {
+    throw new UpdateError('NOT_OUR_SERVER', `Expected a signature from ${signatureUrl}, found a web page.`);
+  }
+  return text;
+}
+
+/** The signature beside a package that a person brought; of a larger file one byte too many, which refuses it. */
+async function readSignature(path: string): Promise<string> {
+  const file = await openRegular(path).catch((cause) => {
+    const message = `Expected the signature at ${path}, found none that can be read: ${cause.message}.`;
+    throw new UpdateError('SIGNATURE_MISSING', message, { cause });
+  });
+  try {
+    const buffer = Buffer.alloc(maxSignatureBytes + 1);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+    return buffer.toString('latin1', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 async function signatureHolds(job: DownloadTask): Promise<boolean> {

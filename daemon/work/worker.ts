@@ -1,4 +1,5 @@
 import type { Progress } from '../../protocol/control.ts';
+import { asUpdateError } from '../../protocol/errors.ts';
 import { type Memory, type Tasks, tasks } from './tasks.ts';
 
 export type TaskName = keyof Tasks;
@@ -8,7 +9,7 @@ export type TaskResult<K extends TaskName> = Awaited<ReturnType<Tasks[K]>>;
 /** Where the tasks of an update run. */
 export interface Worker {
   /**
-   * Runs one task.
+   * Runs one task; one at a time.
    * @throws UpdateError of the task; CANCELLED when `signal` is aborted meanwhile
    */
   do<K extends TaskName>(
@@ -24,8 +25,13 @@ export interface Worker {
 export function workerHere(): Worker {
   const memory: Memory = { verified: undefined };
   return {
-    do: (name, input, { report = () => {} } = {}) =>
-      (tasks[name] as (...args: unknown[]) => Promise<never>)(input, report, memory),
-    close: () => {},
+    async do(name, input, { report = () => {} } = {}) {
+      try {
+        return await (tasks[name] as (...args: unknown[]) => Promise<never>)(input, report, memory);
+      } catch (thrown) {
+        throw asUpdateError(thrown);
+      }
+    },
+    close: () => void memory.verified?.pack.decoded.close(),
   };
 }

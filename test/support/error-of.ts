@@ -10,3 +10,14 @@ export function errorOf(work: () => unknown): string {
   }
   return 'no error';
 }
+
+/** The same of a promise: the code that it is rejected with. */
+export async function codeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof UpdateError) return error.code;
+    throw error;
+  }
+  return 'no error';
+}

@@ -1,163 +1,267 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { it as plainIt } from 'vitest';
-import type { HistoryEntry, Status } from '../../protocol/control.ts';
-import { asUpdateError, type UpdateError } from '../../protocol/errors.ts';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it as plainIt, vi } from 'vitest';
+import { askInit } from '../../daemon/box/scratch/init-client.ts';
+import { type HistoryEntry, type Status, updateSteps } from '../../protocol/control.ts';
+import { UpdateError } from '../../protocol/errors.ts';
 import { type Daemon, daemonAt } from '../../ui/cli/client.ts';
-import { documents, type Ended, runCli } from './run-cli.ts';
-import { type Release, release, treeOf } from './scratch-release.ts';
+import { openPublisher, type Publisher, type UpdateServer } from './publisher.ts';
+import { type Release, readTree, release, writeTree } from './scratch-release.ts';
+import { type SlowLine, slowLine } from './slow-line.ts';
+import { until } from './until.ts';
 
-const bundle = new URL('../../dist/opq-updater.js', import.meta.url);
+// A test here starts some dozen programs, and the machine may be busy with others.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 export interface BoxOptions {
-  /** Configuration beside what makes a test quick; a text is written as it is. */
-  readonly config?: Readonly<Record<string, unknown>> | string;
-  /** PEM files to pin. */
+  /** Configuration, beside what makes a test quick. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** PEM files of the keys to pin; the publisher's own by default. */
   readonly keys?: readonly string[];
-  /** When the schedule asks first; by default in no test's lifetime. */
+  /** When the schedule asks first, in each boot; by default in no test's lifetime. */
   readonly firstCheckS?: number;
 }
 
-/** A whole box in a folder outside the repository, of which nothing but the one bundle is there. */
-export interface ScratchBox {
-  /** `/` of the box. */
-  readonly root: string;
-  at(path: string): string;
-  /** The control socket, as root has it. */
-  readonly daemon: Daemon;
-  /** What it printed so far, over all its boots. */
-  console(): string;
-  /** Starts it and waits until the daemon answers. */
-  boot(): Promise<void>;
-  /** Ends it in order, as a shutdown does. */
-  shutdown(): Promise<void>;
-  /** All of its processes end at once, as when the mains go. */
-  cutPower(): Promise<void>;
-  /** The daemon alone ends; whoever started it starts it again. */
-  killDaemon(): void;
-  /** Runs opq-updater on this box to its end. */
-  cli(...args: string[]): Promise<Ended>;
-  /** The step in the journal, now. */
-  step(): string | undefined;
-  /** Resolves in the moment in which the journal names this step. */
-  reaches(step: string): Promise<void>;
-  status(): Promise<Status>;
-  /** Begins an update from a package in some folder. */
-  install(path: string, how?: { retry?: boolean }): Promise<string>;
-  /** The end of this update, once the box rests. */
-  ended(id: string): Promise<HistoryEntry>;
-  /** Everything below /usr and /etc, to compare byte for byte. */
-  tree(): Record<string, string>;
-  /** Release whose service process is running now, as seen from outside. */
-  runs(): number | undefined;
-}
+export type ScratchBox = ReturnType<typeof boxIn>;
 
-/** A test with boxes: what it starts is ended and removed when it is over. */
-export const it = plainIt.extend<{ newBox(options?: BoxOptions): Promise<ScratchBox> }>({
-  newBox: async ({ task: _ }, use) => {
-    const boxes: Awaited<ReturnType<typeof makeBox>>[] = [];
+/** A test with boxes and a publisher: whatever they started is ended, and removed, when it is over. */
+export const it = plainIt.extend<{
+  publisher: Publisher;
+  newBox: (options?: BoxOptions) => Promise<ScratchBox>;
+  serve: (...releases: Release[]) => Promise<UpdateServer>;
+  slowLine: (serverUrl: string) => Promise<SlowLine>;
+}>({
+  publisher: [
+    // biome-ignore lint/correctness/noEmptyPattern: vitest wants to see that it needs nothing
+    async ({}, use) => {
+      const publisher = await openPublisher();
+      await use(publisher);
+      await publisher.close();
+    },
+    { scope: 'file' },
+  ],
+  newBox: async ({ publisher, task }, use) => {
+    const boxes: { box: ScratchBox; work: string }[] = [];
     await use(async (options = {}) => {
-      const box = await makeBox(options);
-      boxes.push(box);
+      const work = await mkdtemp(join(tmpdir(), 'opq-'));
+      const box = boxIn(work, options.firstCheckS ?? 99_999);
+      boxes.push({ box, work });
+      await furnish(work, box.root, { keys: [publisher.key.publicPath], ...options });
       await box.boot();
       return box;
     });
-    await Promise.all(boxes.map((box) => box.remove()));
+    for (const { box, work } of boxes) {
+      // What it printed is the best there is to find out why.
+      if (task.result?.state === 'fail') console.log(`${task.name}\n${box.console()}`);
+      await box.cutPower();
+      await rm(work, { recursive: true, force: true });
+    }
+  },
+  serve: async ({ publisher }, use) => {
+    const servers: UpdateServer[] = [];
+    await use(async (...releases) => {
+      const server = await publisher.serve(...releases);
+      servers.push(server);
+      return server;
+    });
+    for (const server of servers) await server.kill();
+  },
+  slowLine: async ({ task: _ }, use) => {
+    const lines: SlowLine[] = [];
+    await use(async (serverUrl) => {
+      const line = await slowLine(serverUrl, 40_000);
+      lines.push(line);
+      return line;
+    });
+    for (const line of lines) await line.end();
   },
 });
 
-/** The release that every box of a test starts with. */
+const bundle = fileURLToPath(new URL('../../dist/opq-updater.js', import.meta.url));
+
+/** What every box runs at first. */
 export const oldRelease = release(1_550_000_001);
 
-async function makeBox({ config = {}, keys = [], firstCheckS = 999_999 }: BoxOptions) {
-  const work = await mkdtemp(join(tmpdir(), 'opq-'));
-  const root = join(work, 'box');
-  const program = join(work, 'opq-updater.js');
-  const at = (path: string) => join(root, path);
-  const daemon = daemonAt(root);
-  let init: ChildProcess | undefined;
-  await mkdir(root);
-  await copyFile(bundle, program);
-  writeTree(root, treeOf(oldRelease));
-  await mkdir(at('etc/opq-updater/keys'), { recursive: true });
-  for (const [n, key] of keys.entries()) await copyFile(key, at(`etc/opq-updater/keys/key-${n}.pem`));
+/** Nothing of the repository but the one bundle, as on a real box. */
+async function furnish(work: string, root: string, { config = {}, keys = [] }: BoxOptions): Promise<void> {
+  await mkdir(join(root, 'etc/opq-updater/keys'), { recursive: true });
+  await mkdir(join(root, 'etc/opq'));
+  await copyFile(bundle, join(work, 'opq-updater.js'));
+  writeTree(root, oldRelease.tree);
+  for (const [n, key] of keys.entries()) await copyFile(key, join(root, `etc/opq-updater/keys/key-${n}.pem`));
   const quick = { server_url: 'http://127.0.0.1:9/', health_stable_s: 0, jitter_s: 0, schedule: '0 0 29 2 *' };
-  await mkdir(at('etc/opq'));
-  await writeFile(
-    at('etc/opq/updater_config.json'),
-    typeof config === 'string' ? config : JSON.stringify({ ...quick, ...config }),
-  );
+  await writeFile(join(root, 'etc/opq/updater_config.json'), JSON.stringify({ ...quick, ...config }));
+}
 
-  const readText = (path: string): string | undefined => {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch {
-      return undefined; // not there now
-    }
-  };
-  const groups = () => ['script-group', 'daemon-group'].flatMap((name) => readText(at(`var/lib/scratch/${name}`)) ?? []);
+/** In their order on the way; an update is at rest again last. */
+const stepNames: readonly string[] = [...updateSteps, 'stuck', 'idle'];
+
+/** Any of the documents that opq-updater prints: a verdict, an error, an answer. */
+// biome-ignore lint/suspicious/noExplicitAny: a test says what it expects in it
+type Document = any;
+
+/** A whole box below a folder, seen from outside: its files, its processes, its socket and its command line. */
+function boxIn(work: string, firstCheckS: number) {
+  const root = join(work, 'box');
+  const at = (path: string) => join(root, path);
+  const program = join(work, 'opq-updater.js');
+  const daemon: Daemon = daemonAt(root);
+  let init: { pid: number; gone: Promise<unknown> } | undefined;
 
   const box = {
     root,
     at,
+    /** The control socket, as root has it. */
     daemon,
-    console: () => readText(join(work, 'console')) ?? '',
-    async boot() {
+    program,
+    /** What it printed so far, over all its boots. */
+    console: () => textOf(join(work, 'console')),
+
+    /** Starts it, and waits until the daemon answers. */
+    async boot(): Promise<void> {
+      this.powerOn();
+      await box.until('the daemon answers', () => box.status());
+    },
+    powerOn(): void {
       const output = openSync(join(work, 'console'), 'a');
-      init = spawn(process.execPath, [program, 'scratch-box', root, '--first-check-s', String(firstCheckS)], {
+      const child = spawn(process.execPath, [program, 'scratch-box', root, '--first-check-s', String(firstCheckS)], {
         detached: true,
         cwd: work,
         env: { PATH: process.env.PATH },
         stdio: ['ignore', output, output],
       });
       closeSync(output);
-      await until('the daemon answers', () => box.status(), box.console);
+      init = { pid: child.pid!, gone: once(child, 'exit') };
     },
-    async shutdown() {
-      const gone = once(init!, 'exit');
-      init?.kill('SIGTERM');
-      await gone;
+    /** Ends it in order. */
+    async shutdown(): Promise<void> {
+      if (init) process.kill(init.pid, 'SIGTERM');
+      await init?.gone;
       init = undefined;
     },
-    async cutPower() {
+    /** All its processes end at once, as when the mains go. */
+    async cutPower(): Promise<void> {
       if (!init) return;
-      const gone = once(init, 'exit');
-      // First of all what would start something again.
-      endGroup(init.pid!);
-      for (const group of groups()) endGroup(Number(group));
-      await gone;
+      // First of all the one that would start others again.
+      endGroup(init.pid);
+      for (const name of ['daemon-group', 'script-group']) endGroup(Number(textOf(at(`var/lib/scratch/${name}`))));
+      await init.gone;
       init = undefined;
     },
-    killDaemon: () => endProcess(Number(readText(at('var/lib/scratch/daemon-group')))),
-    cli: (...args: string[]) => runCli([...args, '--root', root], { path: program }),
-    step: () => /"step":"(\w+)"/.exec(JSON.stringify(JSON.parse(readText(at('var/lib/opq-updater/journal.json')) ?? '{}').at?.step && JSON.parse(readText(at('var/lib/opq-updater/journal.json')) ?? '{}').at))?.[1],
-    reaches: (step: string) => until(`the step ${step}`, () => box.step() === step, box.console, 3).then(() => {}),
-    status: () => daemon.ask('status', {}),
-    install: async (path: string, { retry = false } = {}) =>
-      (await daemon.ask('install_file', { path, retry, allow_downgrade: false })).id,
-    ended: (id: string) =>
-      until(
-        `the end of ${id}`,
-        async () => {
-          const { state, last_update } = await box.status();
-          return state === 'idle' && last_update?.id === id ? last_update : undefined;
-        },
-        box.console,
-      ),
+    /** The daemon alone ends, with its worker; the box starts it again. */
+    killDaemon: (): void => endGroup(Number(textOf(at('var/lib/scratch/daemon-group')))),
+
+    /** Runs opq-updater on this box to its end: exit code, and the last document that it printed. */
+    cli: (...args: string[]): Promise<{ exitCode: number; last: Document }> =>
+      new Promise((resolve) => {
+        const command = [program, ...args, '--root', root, '--json'];
+        execFile(process.execPath, command, { maxBuffer: 2 ** 26 }, (error, stdout) => {
+          const last = JSON.parse(stdout.trimEnd().split('\n').at(-1) || 'null');
+          resolve({ exitCode: error === null ? 0 : Number(error.code), last });
+        });
+      }),
+    status: (): Promise<Status> => daemon.ask('status', {}),
+    /** Begins an update from a package on a stick. */
+    install: async (path: string, how: { retry?: boolean } = {}): Promise<string> =>
+      (await daemon.ask('install_file', { path, retry: false, allow_downgrade: false, ...how })).id,
+    /** How an update ended, once the box rests. */
+    async ended(id: string): Promise<HistoryEntry> {
+      // The file first, as a status takes a while to make.
+      await box.until(`the end of ${id}`, () => textOf(at('var/lib/opq-updater/history.jsonl')).includes(`"${id}"`));
+      return box.until(`a rest after ${id}`, async () => {
+        const { state, last_update } = await box.status();
+        return state === 'idle' && last_update?.id === id && last_update;
+      });
+    },
+    history: (): Promise<HistoryEntry[]> => daemon.ask('history', {}),
+    /** The step that the journal names now, if it is that of this update. */
+    step(id?: string): string | undefined {
+      const { at: now } = JSON.parse(textOf(at('var/lib/opq-updater/journal.json')) || '{}');
+      return id === undefined || now?.update?.id === id ? now?.step : undefined;
+    },
+    /** Comes back in the moment in which the journal of this update names this step; a busy machine may see a later one. */
+    reaches: (step: string, id: string) =>
+      box.until(`the step ${step}`, () => stepNames.indexOf(box.step(id) ?? '') >= stepNames.indexOf(step), 3),
+    until: <T>(what: string, look: () => T | Promise<T>, everyMs = 25) =>
+      until(what, look, { everyMs, note: () => box.console() }),
+
+    touch: (path: string): void => writeFileSync(at(path), ''),
+    has: (path: string): boolean => existsSync(at(path)),
+    sizeOf: (path: string): number => statSync(at(path)).size,
+    names: (path: string): string[] => readdirSync(at(path)).sort(),
+    /** Everything below /usr and /etc, byte for byte. */
     tree: () => readTree(root, ['usr', 'etc']),
-    runs() {
-      const [pid, version] = (readText(at('run/box-config-daemon')) ?? '').trim().split(' ').map(Number);
-      return pid && isAlive(pid) ? version : undefined;
-    },
-    async remove() {
-      await box.cutPower();
-      await rm(work, { recursive: true, force: true });
-    },
-  } satisfies ScratchBox & { remove(): Promise<void> };
+    serviceProcess: (): number => Number.parseInt(textOf(at('run/box-config-daemon')), 10),
+    /** The release whose service process is alive. */
+    serving: (): number | undefined =>
+      isAlive(box.serviceProcess()) ? Number(textOf(at('run/box-config-daemon')).split(' ')[1]) : undefined,
+    systemctl: (...args: string[]) => askInit(root, '/systemctl', { args }),
+  };
   return box;
+}
+
+/** Old or new, whole, running, and nothing left over: seen from outside. */
+export async function expectWhole(box: ScratchBox, expected: Release): Promise<void> {
+  const { 'etc/opq/updater_config.json': _, ...tree } = box.tree();
+  const keys = Object.fromEntries(Object.entries(tree).filter(([name]) => name.startsWith('etc/opq-updater/keys/')));
+  expect(tree).toEqual({ ...expected.tree, ...keys });
+  await box.until(`the service of ${expected.version}`, () => box.serving() === expected.version);
+  expect((await box.status()).installed).toBe(expected.version);
+  const documented =
+    /^(box-id|floor|history\.jsonl|journal\.json(\.bad-\d)?|previous|quarantine\.json|settings\.json)$/;
+  expect(box.names('var/lib/opq-updater').filter((name) => !documented.test(name))).toEqual([]);
+  const kept = /\.tar\.bz2\.unverified(\.etag)?$/;
+  const downloads = box.has('var/opq/updater') ? box.names('var/opq/updater') : [];
+  expect(downloads.filter((name) => !kept.test(name))).toEqual([]);
+}
+
+/** The updater is still able to do its work: the next good release gets in. */
+export async function expectUsable(box: ScratchBox, publisher: Publisher): Promise<void> {
+  const next = release(1_550_009_999);
+  const { outcome } = await box.ended(await box.install(await publisher.stick(next)));
+  expect(outcome).toBe('confirmed');
+  await expectWhole(box, next);
+}
+
+/** The code with which the daemon refuses. */
+export async function codeOf(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error === undefined || error instanceof UpdateError) return error?.code ?? 'no error';
+  throw error;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return ''; // not there now
+  }
+}
+
+/** @param group 0 or no number: there is none */
+function endGroup(group: number): void {
+  if (!(group > 1)) return;
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch {
+    // it is gone already
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  if (!(pid > 1)) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -8,8 +8,8 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { initServer } from './init-server.ts';
-import { scriptRunner } from './script.ts';
 import { endGroup } from './process-group.ts';
+import { scriptRunner } from './script.ts';
 import { endProcess, supervise } from './services.ts';
 import { writeShims } from './shims.ts';
 import { readUnit, unitNames } from './unit-file.ts';
@@ -79,6 +79,7 @@ export async function startScratchBox(options: ScratchOptions, say: (text: strin
       // As systemd does with what a service leaves behind: a worker of a dead daemon must not go on writing.
       await endGroup(child.pid!);
       if (goingDown || daemon !== child) return;
+      rmSync(daemonGroup, { force: true });
       say(`the daemon ended with ${code ?? signal}, it is started again`);
       again = setTimeout(startDaemon, 500);
     });
@@ -90,6 +91,7 @@ export async function startScratchBox(options: ScratchOptions, say: (text: strin
     if (daemon) {
       await endProcess(daemon);
       await endGroup(daemon.pid!);
+      rmSync(daemonGroup, { force: true });
     }
     await script.kill();
     await services.stopAll();
@@ -98,15 +100,27 @@ export async function startScratchBox(options: ScratchOptions, say: (text: strin
   }
 
   async function reboot(): Promise<void> {
-    if (goingDown) return;
     say('reboots');
     await goDown();
     await boot();
   }
 
-  const server = initServer({ services, script, reboot: () => void reboot(), root });
+  let rebooting = Promise.resolve();
+  const server = initServer({
+    services,
+    script,
+    root,
+    reboot() {
+      if (!goingDown) rebooting = reboot();
+    },
+  });
   await boot();
-  return { shutdown: goDown };
+  return {
+    async shutdown() {
+      await rebooting;
+      await goDown();
+    },
+  };
 }
 
 /** The id of the boot that a scratch box is in. */

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endGroup } from './process-group.ts';
@@ -15,13 +14,9 @@ export interface ScriptRequest {
  */
 export function scriptRunner(environment: NodeJS.ProcessEnv, groupFile: string) {
   let running: ChildProcess | undefined;
-
-  async function kill(): Promise<void> {
-    const group = running?.pid;
-    if (group === undefined) return;
-    // Again and again, as a process may fork between two signals; bounded, as a zombie never goes.
-    for (let n = 0; n < 100 && signalGroup(group); n++) await sleep(20);
-  }
+  const kill = async (): Promise<void> => {
+    if (running?.pid !== undefined) await endGroup(running.pid);
+  };
 
   return {
     kill,
@@ -42,15 +37,20 @@ export function scriptRunner(environment: NodeJS.ProcessEnv, groupFile: string) 
         void kill();
       }, request.timeoutMs);
       for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', onOutput);
+      const closed = new Promise((resolve) => child.once('close', resolve));
       const exitCode = await new Promise<number | null>((resolve) => {
-        // `exit`, not `close`: a process that it left behind may hold the pipes open for ever.
-        child.once('exit', (code) => setTimeout(() => resolve(code), 50));
+        // Not `close`: a process that it left behind may hold the pipes open for ever.
+        child.once('exit', resolve);
         child.once('error', () => resolve(127));
       });
       clearTimeout(timer);
-      await kill();
-      rmSync(groupFile, { force: true });
-      running = undefined;
+      if (child.pid !== undefined) await endGroup(child.pid);
+      // Now nothing holds them but what has left the group; the last lines often say why it failed.
+      await Promise.race([closed, sleep(1000)]);
+      if (running === child) {
+        rmSync(groupFile, { force: true });
+        running = undefined;
+      }
       return { exitCode: timedOut ? null : exitCode, timedOut };
     },
   };

@@ -1,0 +1,40 @@
+import { readdir, rename } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { ErrorCode } from '../protocol/errors.ts';
+import { asUpdateError } from '../protocol/errors.ts';
+import { exists, removeSafely } from './files.ts';
+import type { At } from './machine.ts';
+import { clearDownloads } from './steps/clear-downloads.ts';
+import { packageFiles } from './steps/package-files.ts';
+import type { Tools } from './tools.ts';
+
+/** Ends that say nothing of the package: it will be wanted again, so what was fetched of it stays. */
+const wantedAgain: ReadonlySet<ErrorCode> = new Set([
+  'SERVER_UNREACHABLE',
+  'SERVER_ERROR',
+  'NOT_OUR_SERVER',
+  'TLS_FAILED',
+  'STALLED',
+  'CANCELLED',
+  'POWER_LOST',
+  'DAEMON_DIED',
+]);
+
+/** Removes what an update leaves when it is over: space on an SD card is short. */
+export async function clearUp({ update, because }: At<'idle'>, tools: Pick<Tools, 'places' | 'config' | 'log'>) {
+  if (update === null) return;
+  const { places, config, log } = tools;
+  try {
+    const { values } = await config();
+    const again = because !== null && wantedAgain.has(because.code) && update.source.kind === 'server';
+    const { verified, unverified } = packageFiles(places, values, update.to);
+    // Under its old name, as the next update has to verify it anew.
+    if (again && (await exists(verified))) await rename(verified, unverified);
+    await clearDownloads(places, values, { keep: again ? update.to : null });
+    const snapshots = (await readdir(places.state)).filter((name) => name.startsWith(basename(places.newSnapshot)));
+    for (const name of snapshots) await removeSafely(join(places.state, name));
+  } catch (error) {
+    // It is over all the same, and how it ended counts; the next one clears up.
+    log.warn(`not all was cleared up: ${asUpdateError(error).message}`);
+  }
+}

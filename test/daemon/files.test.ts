@@ -1,0 +1,108 @@
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { exists, openRegular, privateFolder, readIfThere, writeFileSafely } from '../../daemon/files.ts';
+import { codeOf } from '../support/error-of.ts';
+import { smallDisk } from '../support/small-disk.ts';
+
+let dir = '';
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'opq-files-'));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+});
+const at = (name: string) => join(dir, name);
+
+describe('a file that is written safely', () => {
+  it('is there whole with its mode, and nothing is beside it', async () => {
+    await writeFileSafely(at('a'), 'one');
+    await writeFileSafely(at('a'), 'two', 0o644);
+    expect(await readFile(at('a'), 'utf8')).toBe('two');
+    expect((await stat(at('a'))).mode & 0o777).toBe(0o644);
+    expect(await readdir(dir)).toEqual(['a']);
+  });
+
+  it('is one of the texts, whole, when many are written at once', async () => {
+    const texts = Array.from({ length: 40 }, (_, n) => String(n).repeat(20_000));
+    const results = await Promise.allSettled(texts.map((text) => writeFileSafely(at('a'), text)));
+    expect(results.filter(({ status }) => status === 'rejected')).toEqual([]);
+    expect(texts).toContain(await readFile(at('a'), 'utf8'));
+    expect(await readdir(dir)).toEqual(['a']);
+  });
+
+  it('takes the place of a link and leaves alone what that leads to', async () => {
+    await writeFile(at('victim'), 'precious');
+    await symlink(at('victim'), at('a'));
+    await writeFileSafely(at('a'), 'new');
+    expect(await readFile(at('victim'), 'utf8')).toBe('precious');
+    expect(await readFile(at('a'), 'utf8')).toBe('new');
+  });
+
+  it('stays as it was when the disk is full, and nothing is left of the new one', async (test) => {
+    const disk = smallDisk(100);
+    if (!disk) return test.skip();
+    await writeFileSafely(join(disk, 'a'), 'old');
+    expect(await codeOfErrno(writeFileSafely(join(disk, 'a'), 'x'.repeat(200_000)))).toBe('ENOSPC');
+    expect(await readFile(join(disk, 'a'), 'utf8')).toBe('old');
+    expect(await readdir(disk)).toEqual(['a']);
+  });
+});
+
+const codeOfErrno = (work: Promise<unknown>): Promise<string | undefined> =>
+  work.then(
+    () => 'no error',
+    (error: NodeJS.ErrnoException) => error.code,
+  );
+
+describe('a private folder', () => {
+  it('is made for this user alone, with or without a slash at its end', async () => {
+    for (const path of [at('a/b/c'), `${at('d/e')}/`]) {
+      await privateFolder(path);
+      await privateFolder(path);
+      expect((await stat(path)).mode & 0o777).toBe(0o700);
+    }
+    expect((await stat(at('a/b'))).mode & 0o077).not.toBe(0);
+  });
+
+  const unsafe: [string, () => Promise<unknown>][] = [
+    ['a link to a folder', () => mkdir(at('elsewhere')).then(() => symlink(at('elsewhere'), at('p')))],
+    ['a link to nothing', () => symlink(at('nothing'), at('p'))],
+    ['a link to itself', () => symlink('p', at('p'))],
+    ['a file', () => writeFile(at('p'), '')],
+    ['a folder that all may write to', () => mkdir(at('p')).then(() => chmod(at('p'), 0o777))],
+    ['a folder that a group may write to', () => mkdir(at('p')).then(() => chmod(at('p'), 0o770))],
+  ];
+  it.each(unsafe)('is not %s', async (_, make) => {
+    await make();
+    expect(await codeOf(privateFolder(at('p')))).toBe('UNSAFE_FOLDER');
+    expect(await codeOf(privateFolder(`${at('p')}/`))).toBe('UNSAFE_FOLDER');
+    expect(await exists(at('nothing'))).toBe(false);
+  });
+
+  it.runIf(process.geteuid?.() === 0)('is not one that belongs to somebody else', async () => {
+    await mkdir(at('p'), { mode: 0o700 });
+    await chown(at('p'), 12_345, 12_345);
+    expect(await codeOf(privateFolder(at('p')))).toBe('UNSAFE_FOLDER');
+  });
+});
+
+describe('a file that is read', () => {
+  it('may be missing', async () => {
+    expect(await readIfThere(at('none'))).toBeUndefined();
+    expect(await exists(at('none'))).toBe(false);
+    await writeFile(at('file'), 'text');
+    expect(await readIfThere(at('file'))).toBe('text');
+    expect(await exists(at('file/below'))).toBe(false);
+    await expect(readIfThere(dir)).rejects.toThrow();
+  });
+
+  it('through a handle is a plain file, not a folder, link or device', async () => {
+    await writeFile(at('file'), 'text');
+    await symlink(at('file'), at('link'));
+    const file = await openRegular(at('file'));
+    expect(await file.readFile('utf8')).toBe('text');
+    await file.close();
+    for (const path of [dir, at('link'), '/dev/zero']) expect(await codeOf(openRegular(path))).toBe('UNSAFE_FOLDER');
+    expect(await codeOfErrno(openRegular(at('none')))).toBe('ENOENT');
+  });
+});

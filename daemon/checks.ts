@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { Available, Fault } from '../protocol/control.ts';
 import { faultOf } from '../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
+import type { Available, Fault } from '../protocol/views.ts';
 import { type Offer, offerSchema } from './facts.ts';
 import { readIfThere, writeFileSafely } from './files.ts';
 import { networkOf } from './network.ts';

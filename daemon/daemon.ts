@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Initiator, Output } from '../protocol/control.ts';
+import type { Output } from '../protocol/control.ts';
 import { faultOf } from '../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import { releaseDate, versionOfPackageName } from '../protocol/version.ts';
+import type { Initiator } from '../protocol/views.ts';
 import { availableOf, type Checks, openChecks } from './checks.ts';
 import type { Offer, Update } from './facts.ts';
 import { privateFolder, readIfThere, removeUnfinished, writeFileSafely } from './files.ts';

@@ -1,8 +1,8 @@
 /** What is known in each step: the schema of the journal, and the types of the steps, from one source. */
 import * as z from 'zod';
-import { updateSteps } from '../protocol/control.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { isErrorCode } from '../protocol/errors.ts';
+import { updateSteps } from '../protocol/views.ts';
 
 const whole = z.int().nonnegative();
 const errorCode = z.string().refine(isErrorCode) as unknown as z.ZodType<ErrorCode>;

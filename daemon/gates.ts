@@ -1,8 +1,8 @@
 /** What may hold an update back: a table. Each row looks at the facts and says whether it is open, and why not. */
 import type { LoadedConfig } from '../protocol/config.ts';
 import { describeProblem } from '../protocol/config.ts';
-import type { Gate, Initiator } from '../protocol/control.ts';
 import { type ErrorCode, errorCodes, UpdateError } from '../protocol/errors.ts';
+import type { Gate, Initiator } from '../protocol/views.ts';
 import type { Offer } from './facts.ts';
 import type { Quarantined } from './quarantine.ts';
 import { mib } from './space.ts';

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import * as z from 'zod';
-import { type HistoryEntry, type Outcome, type UpdateStep, updateSteps } from '../protocol/control.ts';
 import { type ErrorCode, errorCodes } from '../protocol/errors.ts';
+import { type HistoryEntry, type Outcome, type UpdateStep, updateSteps } from '../protocol/views.ts';
 import type { Because } from './facts.ts';
 import { readIfThere, syncFolder, writeFileSafely } from './files.ts';
 import type { At } from './machine.ts';

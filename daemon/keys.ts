@@ -1,9 +1,10 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../protocol/config-keys.ts';
-import { faultOf, type KeyView } from '../protocol/control.ts';
+import { faultOf } from '../protocol/control.ts';
 import { UpdateError } from '../protocol/errors.ts';
 import { parsePublicKey } from '../protocol/keys.ts';
+import type { KeyView } from '../protocol/views.ts';
 import { readIfThere, removeSafely, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
 

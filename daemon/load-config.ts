@@ -9,8 +9,8 @@ import {
   problemWith,
 } from '../protocol/config.ts';
 import { configKeyNames, configKeys } from '../protocol/config-keys.ts';
-import type { ConfigView } from '../protocol/control.ts';
 import { UpdateError } from '../protocol/errors.ts';
+import type { ConfigView } from '../protocol/views.ts';
 import { readIfThere, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
 

@@ -1,8 +1,8 @@
 import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { LogLine } from '../protocol/control.ts';
 import { UpdateError } from '../protocol/errors.ts';
+import type { LogLine } from '../protocol/views.ts';
 
 type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 

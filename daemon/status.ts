@@ -1,6 +1,6 @@
 import { describeProblem } from '../protocol/config.ts';
-import type { Fault, Status } from '../protocol/control.ts';
 import { errorCodes } from '../protocol/errors.ts';
+import type { Fault, Status } from '../protocol/views.ts';
 import { readAbout } from './box/snapshot.ts';
 import { availableOf } from './checks.ts';
 import type { Daemon } from './daemon.ts';

@@ -1,5 +1,5 @@
 import type { LoadedConfig } from '../protocol/config.ts';
-import type { Progress } from '../protocol/control.ts';
+import type { Progress } from '../protocol/views.ts';
 import type { Box } from './box/box.ts';
 import type { Log } from './log.ts';
 import type { Places } from './places.ts';

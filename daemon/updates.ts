@@ -1,6 +1,6 @@
-import type { HistoryEntry, Progress, StepView, UpdateStep, UpdateView } from '../protocol/control.ts';
-import { updateSteps } from '../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
+import type { HistoryEntry, Progress, StepView, UpdateStep, UpdateView } from '../protocol/views.ts';
+import { updateSteps } from '../protocol/views.ts';
 import { clearUp } from './clear-up.ts';
 import { follow, type Rest } from './engine.ts';
 import type { Because, Update } from './facts.ts';

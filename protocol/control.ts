@@ -10,6 +10,7 @@
 import * as z from 'zod';
 import { type ErrorCode, errorCodes, isErrorCode, UpdateError } from './errors.ts';
 import { isReleaseVersion } from './version.ts';
+import type { Available, ConfigView, Fault, HistoryEntry, KeyView, LogLine, Status } from './views.ts';
 
 export const maxRequestBytes = 64 * 1024;
 
@@ -123,148 +124,6 @@ export const operations = {
 export type OperationName = keyof typeof operations;
 export type Input<K extends OperationName> = z.output<(typeof operations)[K]['input']>;
 
-/** The steps of an update, in the order in which people see them. */
-export const updateSteps = [
-  'download',
-  'verify',
-  'unpack',
-  'snapshot',
-  'stop',
-  'install',
-  'reboot',
-  'confirm',
-  'rollback',
-  'restored',
-] as const;
-export type UpdateStep = (typeof updateSteps)[number];
-
-export interface Fault {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly todo: string;
-}
-
-/** What the server has for this box. Unverified: it says what could be fetched, never what to run. */
-export interface Available {
-  readonly version: number;
-  readonly size_bytes: number | null;
-  readonly hardware: readonly string[] | null;
-  readonly notes: string | null;
-}
-
-export interface Gate {
-  readonly name: string;
-  readonly open: boolean;
-  /** True: a person may override it. */
-  readonly soft: boolean;
-  readonly value: string;
-  readonly limit: string;
-  /** Why it is closed and when that may change; null while open. */
-  readonly fault: Fault | null;
-}
-
-export interface StepView {
-  readonly name: UpdateStep;
-  readonly state: 'done' | 'now' | 'to do' | 'failed';
-  /** Seconds so far, by the monotonic clock; null before it began. */
-  readonly seconds: number | null;
-}
-
-export interface Progress {
-  readonly done: number;
-  readonly total: number | null;
-  readonly unit: 'bytes' | 'percent' | 'seconds';
-  readonly bytes_per_s: number | null;
-  /** What the install script says of itself, or what is waited for. */
-  readonly text: string | null;
-}
-
-export interface UpdateView {
-  readonly id: string;
-  readonly from: number | null;
-  readonly to: number;
-  readonly by: Initiator;
-  readonly step: UpdateStep | 'stuck';
-  readonly steps: readonly StepView[];
-  readonly progress: Progress | null;
-  readonly because: Fault | null;
-  /** True while nothing has been changed and `cancel` works. */
-  readonly cancellable: boolean;
-}
-
-export type Initiator = 'schedule' | 'person' | 'file';
-export type Outcome = 'confirmed' | 'rolled back' | 'undone' | 'refused' | 'failed' | 'cancelled';
-
-export interface HistoryEntry {
-  readonly id: string;
-  readonly from: number | null;
-  readonly to: number;
-  readonly by: Initiator;
-  readonly outcome: Outcome;
-  /** Why it was not confirmed; null when it was. */
-  readonly because: Fault | null;
-  /** The step in which it failed, or the last one. */
-  readonly step: UpdateStep;
-  readonly started_at: string;
-  readonly ended_at: string;
-  /** Fingerprint and kind of the key that signed it; null when it was not verified. */
-  readonly signed_by: string | null;
-  /** Seconds from the stop of the services until they were seen running again; null when they were not stopped. */
-  readonly outage_s: number | null;
-  readonly seconds: Readonly<Partial<Record<UpdateStep, number>>>;
-  /** Last lines of the install script. */
-  readonly script_tail: readonly string[];
-}
-
-export interface Status {
-  /** Grows with every change; a later snapshot has a larger one (within one run of the daemon). */
-  readonly seq: number;
-  readonly at: string;
-  readonly box: { readonly name: string; readonly kind: 'systemd' | 'scratch'; readonly hardware: string | null };
-  readonly boot_id: string;
-  readonly updater_version: string;
-  readonly server_url: string | null;
-  readonly installed: number | null;
-  /** `idle` only when nothing is under way and the box is whole. */
-  readonly state: 'idle' | 'checking' | UpdateStep | 'stuck';
-  readonly update: UpdateView | null;
-  readonly available: Available | null;
-  readonly last_check: { readonly at: string; readonly fault: Fault | null } | null;
-  readonly next_check_at: string | null;
-  readonly last_update: HistoryEntry | null;
-  /** The release that an undo would put back; null when there is none. */
-  readonly previous: number | null;
-  readonly gates: readonly Gate[];
-  /** What needs a person: bad configuration, no keys, first installation, stuck. */
-  readonly warnings: readonly Fault[];
-}
-
-export interface KeyView {
-  readonly name: string;
-  readonly kind: string | null;
-  readonly fingerprint: string | null;
-  /** Why this file is not used; null when it is. */
-  readonly fault: Fault | null;
-}
-
-export interface ConfigView {
-  readonly path: string;
-  readonly problems: readonly { readonly key: string; readonly expected: string; readonly found: string }[];
-  readonly keys: readonly {
-    readonly key: string;
-    readonly value: unknown;
-    readonly source: 'file' | 'settings' | 'default';
-    readonly default: unknown;
-    readonly meaning: string;
-  }[];
-}
-
-export interface LogLine {
-  readonly at: string;
-  readonly level: 'info' | 'warn' | 'error';
-  readonly text: string;
-}
-
 /** What each operation answers. `events` and a followed `log` answer with streams of these. */
 export interface Output {
   status: Status;
@@ -302,10 +161,8 @@ export function errorFrom(body: unknown): UpdateError {
   return new UpdateError('INTERNAL', 'The daemon answered with something that is not an error report.');
 }
 
+const statusOfExit: Readonly<Record<number, number>> = { 1: 500, 2: 400, 5: 409, 8: 403 };
+
 /** The HTTP status that carries a code; people and programs read the code. */
 export const httpStatusOf = (code: ErrorCode): number =>
-  code === 'NOT_PERMITTED'
-    ? 403
-    : code === 'NOT_FOUND'
-      ? 404
-      : ({ 1: 500, 2: 400, 5: 409 }[errorCodes[code].exit as 1] ?? 422);
+  code === 'NOT_FOUND' ? 404 : (statusOfExit[errorCodes[code].exit] ?? 422);

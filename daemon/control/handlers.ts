@@ -1,6 +1,7 @@
-import { type Input, type KeyView, type OperationName, type Output, operations } from '../../protocol/control.ts';
+import { type Input, type OperationName, type Output, operations } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
+import type { KeyView } from '../../protocol/views.ts';
 import type { Daemon } from '../daemon.ts';
 import { readHistory } from '../history.ts';
 import { addKey, listKeys, removeKey } from '../keys.ts';

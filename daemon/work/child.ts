@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { errorFrom, type Progress } from '../../protocol/control.ts';
+import { errorFrom } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
+import type { Progress } from '../../protocol/views.ts';
 import type { TaskName, Worker } from './worker.ts';
 
 export type Request = { readonly task: TaskName; readonly input: unknown };

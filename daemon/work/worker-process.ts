@@ -1,5 +1,6 @@
-import { faultOf, type Progress } from '../../protocol/control.ts';
+import { faultOf } from '../../protocol/control.ts';
 import { asUpdateError } from '../../protocol/errors.ts';
+import type { Progress } from '../../protocol/views.ts';
 import type { Message, Request } from './child.ts';
 import { type Memory, tasks } from './tasks.ts';
 

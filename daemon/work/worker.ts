@@ -1,5 +1,5 @@
-import type { Progress } from '../../protocol/control.ts';
 import { asUpdateError } from '../../protocol/errors.ts';
+import type { Progress } from '../../protocol/views.ts';
 import { type Memory, type Tasks, tasks } from './tasks.ts';
 
 export type TaskName = keyof Tasks;

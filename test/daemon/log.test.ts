@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { openLog } from '../../daemon/log.ts';
-import type { LogLine } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
+import type { LogLine } from '../../protocol/views.ts';
 
 let file = '';
 let printed: string[] = [];

@@ -5,16 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
-import {
-  faultOf,
-  httpStatusOf,
-  type LogLine,
-  type OperationName,
-  type Output,
-  operations,
-  type Status,
-} from '../../protocol/control.ts';
+import { faultOf, httpStatusOf, type OperationName, type Output, operations } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
+import type { LogLine, Status } from '../../protocol/views.ts';
 import { statusWith } from './samples.ts';
 
 type Answers = { [K in OperationName]?: Output[K] | UpdateError };

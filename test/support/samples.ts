@@ -1,14 +1,14 @@
+import { faultOf } from '../../protocol/control.ts';
+import { type ErrorCode, UpdateError } from '../../protocol/errors.ts';
 import {
   type Fault,
-  faultOf,
   type HistoryEntry,
   type Progress,
   type Status,
   type UpdateStep,
   type UpdateView,
   updateSteps,
-} from '../../protocol/control.ts';
-import { type ErrorCode, UpdateError } from '../../protocol/errors.ts';
+} from '../../protocol/views.ts';
 
 export const oldVersion = 1550190683;
 export const newVersion = 1550194283;

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { HistoryEntry } from '../../protocol/control.ts';
+import type { HistoryEntry } from '../../protocol/views.ts';
 import { type FakeDaemon, fakeDaemon } from '../support/fake-daemon.ts';
 import { documents, runCli, startCli } from '../support/run-cli.ts';
 import { entryWith, fault, newVersion, oldVersion, statusWith, updating } from '../support/samples.ts';

@@ -1,4 +1,4 @@
-import type { LogLine } from '../../protocol/control.ts';
+import type { LogLine } from '../../protocol/views.ts';
 import { type Call, countOf } from './arguments.ts';
 import { follow } from './follow.ts';
 import { type Screen, styled } from './screen.ts';

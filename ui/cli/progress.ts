@@ -1,4 +1,4 @@
-import type { Progress, StepView, UpdateView } from '../../protocol/control.ts';
+import type { Progress, StepView, UpdateView } from '../../protocol/views.ts';
 import { type Screen, styled } from './screen.ts';
 import { bytesText, columnsOf, cutTo, durationText } from './text.ts';
 

@@ -1,4 +1,4 @@
-import type { Status } from '../../protocol/control.ts';
+import type { Status } from '../../protocol/views.ts';
 import type { Call } from './arguments.ts';
 import { follow } from './follow.ts';
 import { showProgress } from './progress.ts';

@@ -1,5 +1,5 @@
-import type { HistoryEntry, Outcome } from '../../protocol/control.ts';
 import { errorCodes, isErrorCode } from '../../protocol/errors.ts';
+import type { HistoryEntry, Outcome } from '../../protocol/views.ts';
 import { type Screen, styled } from './screen.ts';
 import { durationText, versionText } from './text.ts';
 

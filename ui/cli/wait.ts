@@ -1,11 +1,5 @@
-import {
-  type HistoryEntry,
-  type Status,
-  type UpdateStep,
-  type UpdateView,
-  updateSteps,
-} from '../../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
+import { type HistoryEntry, type Status, type UpdateStep, type UpdateView, updateSteps } from '../../protocol/views.ts';
 import { type Call, countOf } from './arguments.ts';
 import { follow, interruption, type Lost } from './follow.ts';
 import { showProgress } from './progress.ts';

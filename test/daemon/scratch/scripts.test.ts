@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import type { HistoryEntry } from '../../../protocol/control.ts';
 import type { ErrorCode } from '../../../protocol/errors.ts';
+import type { HistoryEntry } from '../../../protocol/views.ts';
 import {
   codeOf,
   expectUsable,

@@ -29,7 +29,8 @@ const maxTimerMs = 2 ** 31 - 1;
 export function openSchedule({ boxId, firstCheckMs, now }: ScheduleOptions, check: () => void): Schedule {
   /** Only says when; never started. */
   let task: ScheduledTask | undefined;
-  let expression = '';
+  /** Null = never by itself: cron or a person asks. */
+  let expression: string | null = '';
   let jitterMs = 0;
   let dueMs = Number.POSITIVE_INFINITY;
   let looking: NodeJS.Timeout | undefined;
@@ -68,13 +69,15 @@ export function openSchedule({ boxId, firstCheckMs, now }: ScheduleOptions, chec
       if (config.schedule === expression) return;
       expression = config.schedule;
       void task?.destroy();
-      task = createTask(expression, () => {});
+      task = undefined;
       clearTimeout(looking);
       dueMs = Number.POSITIVE_INFINITY;
+      if (expression === null) return [...timers.keys()].forEach(drop);
+      task = createTask(expression, () => {});
       look();
     },
     retryAt(wallMs) {
-      if (wallMs > now()) plan('retry', wallMs - now());
+      if (wallMs > now() && expression !== null) plan('retry', wallMs - now());
       else drop('retry');
     },
     nextMs() {

@@ -1,5 +1,8 @@
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from '../protocol/config-keys.ts';
 import { UpdateError } from '../protocol/errors.ts';
+import { exists } from './files.ts';
 
 /** Folders that hold what an undo could not put back, or what must outlive one; a folder above or below is as bad. */
 const neverBelow = ['/boot', '/lib/modules', '/usr/lib/modules', '/var/lib/dpkg', '/proc', '/sys', '/dev', '/run'];
@@ -39,6 +42,20 @@ export function undoablePaths(config: Config, asked: readonly string[]): string[
   }
   // A folder inside another one is copied with it.
   return [...new Set(all)].filter((path) => !all.some((other) => other !== path && isWithin(path, other))).sort();
+}
+
+/**
+ * A link in a path would have the copy made of one folder and the script write to another.
+ * @throws UpdateError PATH_NOT_UNDOABLE
+ */
+export async function refuseLinks(root: string, paths: readonly string[]): Promise<void> {
+  const real = await realpath(root);
+  for (const path of paths) {
+    const place = join(real, path);
+    const leads = (await exists(place)) ? await realpath(place) : place;
+    if (leads === place) continue;
+    throw new UpdateError('PATH_NOT_UNDOABLE', `${path} may not be written by a release: it leads to ${leads}.`);
+  }
 }
 
 const clean = (path: string): string => path.replace(/\/+$/, '') || '/';

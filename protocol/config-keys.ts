@@ -89,11 +89,14 @@ export const configKeys = {
     meaning: 'How long the services must run without a restart before an update is confirmed.',
   }),
   schedule: key({
-    type: z.string().refine((text) => text.trim().split(/\s+/).length === 5 && isCronExpression(text)),
+    type: z
+      .string()
+      .refine((text) => text.trim().split(/\s+/).length === 5 && isCronExpression(text))
+      .nullable(),
     default: '0 0 * * *',
     page: true,
-    expected: 'a cron expression of five fields',
-    meaning: 'When the box asks the server by itself, in local time.',
+    expected: 'null or a cron expression of five fields',
+    meaning: 'When the box asks the server by itself, in local time; null = never, something else asks for it.',
   }),
   jitter_s: key({
     type: count(0, 86_400),

@@ -21,6 +21,7 @@ export const unpack: Step<'unpack'> = {
         decodedPath: files.decoded,
         keyPems: await pinnedKeyPems(places, values),
         version: at.update.to,
+        sha256: at.release.sha256,
         maxUnpackedBytes: values.max_unpacked_bytes,
         maxEntries: values.max_entries,
         folder: files.unpacked,

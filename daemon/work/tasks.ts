@@ -40,6 +40,8 @@ export interface VerifyTask extends VerifyJob {
 }
 
 export interface UnpackTask extends VerifyJob {
+  /** Of the package that was verified and judged: another one is not unpacked, however well it is signed. */
+  readonly sha256: string;
   readonly folder: string;
   readonly top: string;
 }
@@ -148,6 +150,9 @@ export const tasks: Tasks = {
       memory.verified = { decodedPath, version, pack: await verifyPackage(job, () => {}) };
     }
     const { pack } = memory.verified!;
+    if (pack.sha256 !== job.sha256) {
+      throw new UpdateError('SIGNATURE_INVALID', `${job.path} is another package than the one that was verified.`);
+    }
     await unpackVerified(pack, job.folder, job.top, byteReport(report));
     await forget(memory);
     await rm(job.decodedPath, { force: true });

@@ -18,14 +18,14 @@ afterEach(() => {
 });
 
 /** A schedule at work, and when it checked: ms since noon, to the second. */
-function open(expression: string, { jitterS = 0, firstCheckMs = 1e9, boxId = 'box' } = {}) {
+function open(expression: string | null, { jitterS = 0, firstCheckMs = 1e9, boxId = 'box' } = {}) {
   const checks: number[] = [];
   schedule = openSchedule({ boxId, firstCheckMs, now: Date.now }, () => checks.push(toTheSecond(Date.now() - noon)));
   schedule.apply(configOf(expression, jitterS));
   return { schedule, checks };
 }
 const toTheSecond = (ms: number) => Math.floor(ms / 1000) * 1000;
-const configOf = (expression: string, jitterS: number) =>
+const configOf = (expression: string | null, jitterS: number) =>
   judgeConfig({ server_url: 'http://updates.example/', schedule: expression, jitter_s: jitterS }).values;
 
 it('checks a while after the start, then as the schedule says', () => {
@@ -34,6 +34,17 @@ it('checks a while after the start, then as the schedule says', () => {
   vi.advanceTimersByTime(60 * hour + minute);
   expect(checks).toEqual([5 * minute, 12 * hour, 36 * hour, 60 * hour]);
   expect(schedule.nextMs()).toBe(noon + 84 * hour);
+});
+
+it('asks for nothing by itself without a schedule, not even after the start or a failure, until there is one', () => {
+  const { schedule, checks } = open(null, { firstCheckMs: 5 * minute });
+  schedule.retryAt(Date.now() + minute);
+  expect(schedule.nextMs()).toBeNull();
+  vi.advanceTimersByTime(48 * hour);
+  expect(checks).toEqual([]);
+  schedule.apply(configOf('0 0 * * *', 0));
+  vi.advanceTimersByTime(24 * hour);
+  expect(checks).toHaveLength(1);
 });
 
 it('is as much later on this box as its jitter says, every day the same', () => {

@@ -1,8 +1,11 @@
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { undoablePaths } from '../../daemon/writable.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { refuseLinks, undoablePaths } from '../../daemon/writable.ts';
 import { judgeConfig } from '../../protocol/config.ts';
-import { errorOf } from '../support/error-of.ts';
+import { codeOf, errorOf } from '../support/error-of.ts';
 
 const configWith = (more: object = {}) => judgeConfig({ server_url: 'http://updates.example/', ...more }).values;
 
@@ -107,4 +110,16 @@ it('are, whatever is asked for, apart from each other and from all that is forbi
     ),
     { numRuns: 500 },
   );
+});
+
+it('refuses a path that leads through a link to somewhere else', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'opq-'));
+  onTestFinished(() => rm(root, { recursive: true }));
+  await mkdir(join(root, 'run/box'), { recursive: true });
+  await mkdir(join(root, 'etc/opq'), { recursive: true });
+  await mkdir(join(root, 'var'));
+  await symlink('/run', join(root, 'var/run'));
+  await symlink('../run', join(root, 'etc/box'));
+  await refuseLinks(root, ['/etc/opq', '/usr/local/not-there-yet']);
+  expect(await codeOf(refuseLinks(root, ['/etc/opq', '/etc/box/box']))).toBe('PATH_NOT_UNDOABLE');
 });

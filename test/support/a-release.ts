@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { createPrivateKey } from 'node:crypto';
+import { createHash, createPrivateKey } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,12 +27,13 @@ export interface ReleaseHere {
 export async function aRelease(key: KeyFiles, files: Record<string, string> = {}): Promise<ReleaseHere> {
   const dir = await mkdtemp(join(tmpdir(), 'opq-release-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
-  const { path, signaturePath } = await makePackage(dir, { version: testVersion, key, files });
+  const { path, signaturePath, bytes } = await makePackage(dir, { version: testVersion, key, files });
   const job = {
     path,
     signaturePath,
     keyPems: [await readFile(key.publicPath, 'utf8')],
     version: testVersion,
+    sha256: sha256(bytes),
     decodedPath: join(dir, 'package.tar'),
     maxUnpackedBytes: 50_000_000,
     maxEntries: 1000,
@@ -45,12 +46,15 @@ export async function aRelease(key: KeyFiles, files: Record<string, string> = {}
     dir,
     job,
     async sign(bytes) {
+      job.sha256 = sha256(bytes);
       const privateKey = createPrivateKey(await readFile(key.privatePath, 'utf8'));
       await writeFile(path, bytes);
       await writeFile(signaturePath, encodeSignature(signBytes(bytes, privateKey)));
     },
   };
 }
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 /** Packed as a publisher does. */
 export const bzip2 = (bytes: Buffer): Buffer =>

@@ -44,6 +44,9 @@ export const noise = (bytes: number): string =>
     .toString('hex')
     .slice(0, bytes);
 
+/** A line of a script that holds it up: it says that it is here, and goes on once `var/go` is there. */
+export const held = 'touch "$OPQ_BOX_ROOT/var/held"; until [ -e "$OPQ_BOX_ROOT/var/go" ]; do sleep 0.1; done';
+
 /** A realistic release: a service with its unit, and a script that puts the one in the place of the other. */
 export function release(
   version: number,

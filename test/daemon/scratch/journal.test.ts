@@ -1,10 +1,10 @@
 import { appendFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import { codeOf, expectUsable, expectWhole, it, oldRelease } from '../../support/scratch-box.ts';
-import { release } from '../../support/scratch-release.ts';
+import { held, release } from '../../support/scratch-release.ts';
 
 const journal = 'var/lib/opq-updater/journal.json';
-const slow = release(1_550_000_002, { script: { middle: 'sleep 1000' } });
+const halfWay = release(1_550_000_002, { script: { middle: held } });
 const good = release(1_550_000_003);
 
 /** What becomes of a file on a bad SD card. */
@@ -19,8 +19,8 @@ const losses: [string, (path: string) => void][] = [
 describe('A box whose journal is', () => {
   it.for(losses.slice(0, 3))('%s on trial puts the earlier release back', async ([, lose], { newBox, publisher }) => {
     const box = await newBox();
-    const id = await box.install(await publisher.stick(slow));
-    await box.until('the half of it', () => box.step() === 'install' && !box.has('usr/local/box-config-daemon/run.sh'));
+    const id = await box.install(await publisher.stick(halfWay));
+    await box.until('the half of it', () => box.has('var/held'));
     await box.cutPower();
     lose(box.at(journal));
     await box.boot();
@@ -58,8 +58,8 @@ it('is stuck, says so, and waits for a person when the copy of the earlier relea
 }) => {
   const server = await serve(good);
   const box = await newBox({ config: { server_url: server.url } });
-  await box.install(await publisher.stick(slow));
-  await box.until('the half of it', () => box.step() === 'install' && !box.has('usr/local/box-config-daemon/run.sh'));
+  await box.install(await publisher.stick(halfWay));
+  await box.until('the half of it', () => box.has('var/held'));
   const half = box.tree();
   appendFileSync(box.at('var/lib/opq-updater/trial/tree.tar'), 'rot');
   await box.cutPower();

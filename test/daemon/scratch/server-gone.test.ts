@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { describe, expect } from 'vitest';
 import { packageName } from '../../../protocol/version.ts';
 import { codeOf, expectWhole, it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
-import { noise, release } from '../../support/scratch-release.ts';
+import { held, noise, release } from '../../support/scratch-release.ts';
 
 const large = release(1_550_000_002, { data: { 'waveforms.bin': noise(400_000) } });
 const partial = `var/opq/updater/${packageName(large.version)}.unverified`;
@@ -110,15 +110,13 @@ it('says that the server is gone, waits before it asks again by itself, and asks
 });
 
 it('cannot be cancelled any more once something is changed', async ({ newBox, publisher }) => {
-  const held = release(1_550_000_003, {
-    script: { middle: 'until [ -e "$OPQ_BOX_ROOT/var/go" ]; do sleep 0.1; done' },
-  });
+  const slow = release(1_550_000_003, { script: { middle: held } });
   const box = await newBox();
-  const id = await box.install(await publisher.stick(held));
-  await box.reaches('install', id);
+  const id = await box.install(await publisher.stick(slow));
+  await box.until('the half of it', () => box.has('var/held'));
   expect(await box.cli('cancel')).toMatchObject({ exitCode: 5, last: { code: 'BUSY' } });
   box.touch('var/go');
   expect((await box.ended(id)).outcome).toBe('confirmed');
   expect(await box.cli('cancel')).toMatchObject({ exitCode: 0, last: { cancelled: false } });
-  await expectWhole(box, held);
+  await expectWhole(box, slow);
 });

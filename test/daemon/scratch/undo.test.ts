@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { expect } from 'vitest';
 import { codeOf, expectWhole, it, oldRelease } from '../../support/scratch-box.ts';
-import { release } from '../../support/scratch-release.ts';
+import { held, release } from '../../support/scratch-release.ts';
 
 const good = release(1_550_000_002);
 
@@ -59,14 +59,15 @@ it('does one thing at a time, whoever asks', async ({ newBox, publisher }) => {
 });
 
 it('has one daemon: a second one ends at once and disturbs nothing', async ({ newBox, publisher }) => {
-  const slow = release(1_550_000_003, { script: { middle: 'sleep 1' } });
+  const slow = release(1_550_000_003, { script: { middle: held } });
   const box = await newBox();
   const id = await box.install(await publisher.stick(slow));
-  await box.reaches('install', id);
+  await box.until('the half of it', () => box.has('var/held'));
   const second = await new Promise((resolve) => {
     const args = [box.program, 'daemon', '--box', 'scratch', '--root', box.root];
     execFile(process.execPath, args, (error, _, stderr) => resolve({ exitCode: error?.code, stderr }));
   });
+  box.touch('var/go');
   expect(second).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('BUSY') });
   expect((await box.ended(id)).outcome).toBe('confirmed');
   await expectWhole(box, slow);

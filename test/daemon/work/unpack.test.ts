@@ -101,6 +101,12 @@ describe('without a verification before, as after a restart,', () => {
     expect(await exists(job.folder)).toBe(false);
   });
 
+  it('another package is refused, however well it is signed', async () => {
+    const { job } = await aRelease(key, files);
+    expect(await codeOf(workerHere().do('unpack', { ...job, sha256: 'ab'.repeat(32) }))).toBe('SIGNATURE_INVALID');
+    expect(await exists(job.folder)).toBe(false);
+  });
+
   it('what another worker decoded is not believed', async () => {
     const { job } = await aRelease(key, files);
     await writeFile(job.decodedPath, 'evil');

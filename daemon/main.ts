@@ -1,4 +1,5 @@
 /** The processes of the updater: the only place that reads arguments, environment and clock. */
+import { uptime } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -28,12 +29,14 @@ export async function main(verb: string, args: string[]): Promise<number> {
 }
 
 const boxes: Record<string, (root: string) => Promise<Box>> = {
+  systemd: async () => (await import('./box/systemd/box.ts')).systemdBox(),
   scratch: async (root) => (await import('./box/scratch/box.ts')).scratchBox(root),
 };
 
 const clock: Clock = {
   now: Date.now,
   monotonic: () => performance.now(),
+  uptimeS: () => Math.floor(uptime()),
   sleep: async (ms, signal) => void (await sleep(ms, undefined, signal ? { signal } : {})),
 };
 
@@ -49,18 +52,22 @@ async function runDaemon(args: string[]): Promise<number> {
   const { refuseSecond, serveControl } = await import('./control/server.ts');
   const { startDaemon } = await import('./daemon.ts');
   const { childWorker } = await import('./work/child.ts');
+  const { keepBeating } = await import('./heartbeat.ts');
+  const { socketsFromSystemd } = await import('./control/activation.ts');
   const places = placesUnder(resolve(values.root ?? process.env.OPQ_UPDATER_ROOT ?? '/'));
   const box = await chooseBox(values.box, places);
-  // Before it takes up what the other one is in the middle of.
-  await refuseSecond(places.controlSocket);
+  // Before it takes up what the other one is in the middle of. systemd itself starts a unit but once.
+  if (box.kind === 'scratch') await refuseSecond(places.controlSocket);
   const log = openLog(places.logFile, clock.now, (line) => console.log(line));
   const ended = untilSignal();
   const daemon = await startDaemon(
     { box, places, log, clock, newWorker: () => childWorker(process.argv[1]!), config: () => loadConfig(places) },
     { firstCheckMs: firstCheckMs(values['first-check-s']) },
   );
-  await serveControl(daemon, { path: places.controlSocket, page: false });
-  await serveControl(daemon, { path: places.pageSocket, page: true });
+  const given = socketsFromSystemd(process.env, process.pid);
+  await serveControl(daemon, { path: places.controlSocket, page: false, fd: given.control });
+  await serveControl(daemon, { path: places.pageSocket, page: true, fd: given.page });
+  await keepBeating(daemon.tools);
   log.info('ready');
   const signal = await ended;
   log.info('ends', { signal });

@@ -1,10 +1,12 @@
+import { join } from 'node:path';
 import { UpdateError } from '../protocol/errors.ts';
 import { readAbout } from './box/snapshot.ts';
 import { steps } from './engine.ts';
 import type { Because, Update } from './facts.ts';
-import { exists } from './files.ts';
-import { readJournal } from './journal.ts';
+import { exists, readIfThere } from './files.ts';
+import { type Found, readJournal } from './journal.ts';
 import type { At, Boot, Step, Working } from './machine.ts';
+import { rollbackBecause } from './steps/rollback.ts';
 import type { Tools } from './tools.ts';
 import { installedVersion } from './version-on-box.ts';
 
@@ -19,6 +21,8 @@ export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number
   const found = await readJournal(places);
   if (found.kind === 'unreadable') log.error('the journal is lost', found.error);
   const onTrial = await exists(places.trial);
+  const guard = onTrial ? await guardsWord(places.trial) : undefined;
+  if (guard) return { at: await afterGuard(tools, found, guard), tries: 0, afterCut: false };
   if (found.kind !== 'entry') {
     const lost: Because = {
       code: 'JOURNAL_UNREADABLE',
@@ -37,6 +41,43 @@ export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number
   const resumed = resume(at, boot);
   const afterCut = at.step !== 'idle' && !boot.same && boot.shutdown === 'cut';
   return { at: resumed, tries: resumed.step === at.step ? tries : 0, afterCut };
+}
+
+/** Why the guard put the snapshot back; undefined when it did not. */
+async function guardsWord(trial: string): Promise<string | undefined> {
+  return /^reason=(\w+)$/m.exec((await readIfThere(join(trial, 'guard'))) ?? '')?.[1];
+}
+
+const guardsReasons: Readonly<Record<string, string>> = {
+  boots: 'In none of the boots on trial did the updater report.',
+  heartbeat: 'The updater was not heard of while the box was up.',
+  deadline: 'The trial lasted too long.',
+};
+
+/** The guard has done the undo: what is left is to prove it and to tell. */
+async function afterGuard(tools: Tools, found: Found, reason: string): Promise<At<'restored'>> {
+  const message = guardsReasons[reason] ?? reason;
+  const because: Because = { code: 'GUARD_RESTORED', message, step: 'confirm' };
+  const undo = await undoOf(found.kind === 'entry' ? found.entry.at : idleAt, because, tools);
+  // Boots may also be cut by flaky mains, which must not condemn a good release.
+  return { ...undo, step: 'restored', bootId: '', blame: reason !== 'boots' };
+}
+
+async function undoOf(at: At, because: Because, tools: Tools): Promise<At<'rollback'>> {
+  switch (at.step) {
+    case 'stop':
+    case 'install':
+    case 'reboot':
+    case 'confirm':
+      return rollbackBecause(at, because);
+    case 'rollback':
+    case 'restored':
+    case 'stuck':
+      // It was on its way back already, for a reason of its own.
+      return { ...at, step: 'rollback' };
+    default:
+      return undoTrial(tools, tools.places.trial, because);
+  }
 }
 
 function resume(at: At, boot: Boot): At {

@@ -46,5 +46,7 @@ export interface Clock {
   now(): number;
   /** Never goes back, ms; for durations. */
   monotonic(): number;
+  /** Since the boot, whole seconds: what the guard, another process, can compare with. */
+  uptimeS(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }

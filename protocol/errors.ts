@@ -168,6 +168,11 @@ export const errorCodes = {
     todo: 'check the SD card; the bad file is kept',
   },
   TOO_MANY_TRIES: { exit: 6, meaning: 'a step was begun too often', todo: 'read the log' },
+  GUARD_RESTORED: {
+    exit: 6,
+    meaning: 'the updater did not report in time, and the guard put the earlier release back',
+    todo: 'read the history; mend the release',
+  },
   ROLLED_BACK: { exit: 6, meaning: 'a person had the earlier release put back', todo: 'nothing' },
   SNAPSHOT_DAMAGED: {
     exit: 6,

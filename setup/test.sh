@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # program:Debian package. The tests act as old clients with the real tools.
-needed='bash:bash tar:tar bzip2:bzip2 lbzip2:lbzip2 openssl:openssl wget:wget shellcheck:shellcheck script:bsdutils setpriv:util-linux python3:python3 git:git busybox:busybox-static'
+needed='bash:bash tar:tar bzip2:bzip2 lbzip2:lbzip2 openssl:openssl wget:wget shellcheck:shellcheck script:bsdutils setpriv:util-linux python3:python3 git:git busybox:busybox-static setfattr:attr'
 programs=''
 packages=''
 for pair in $needed; do

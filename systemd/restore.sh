@@ -16,6 +16,11 @@ export LC_ALL
 
 say() { printf 'restore: %s\n' "$*" >&2; }
 
+# By path: some shells bring a tar of their own, which knows neither attributes nor comparison.
+installed() { if [ -x "/usr/bin/$1" ]; then echo "/usr/bin/$1"; else echo "/bin/$1"; fi; }
+tar=$(installed tar)
+sha256sum=$(installed sha256sum)
+
 if [ $# -ne 2 ] || [ ! -d "$1" ] || [ ! -d "$2" ]; then
     say "usage: restore.sh SNAPSHOT ROOT"
     exit 2
@@ -25,7 +30,7 @@ root=$(cd "$2" && pwd) || exit 2
 root=${root%/}
 
 unpack() { # FOLDER INTO
-    tar --extract --file="$snapshot/tree.tar" --directory="$2" --preserve-permissions --numeric-owner \
+    "$tar" --extract --file="$snapshot/tree.tar" --directory="$2" --preserve-permissions --numeric-owner \
         --xattrs --xattrs-include='*' --acls --no-selinux -- "$1"
 }
 
@@ -41,7 +46,7 @@ put_back() { # FOLDER
     old=$(aside "$target").old
     mkdir -p "$(dirname "$target")" && rm -rf "$new" || return 1
     if mkdir "$new" && unpack "$1" "$new" &&
-        tar --compare --file="$snapshot/tree.tar" --directory="$new" -- "$1" >/dev/null && sync; then
+        "$tar" --compare --file="$snapshot/tree.tar" --directory="$new" -- "$1" >/dev/null && sync; then
         rm -rf "$old" || return 1
         if [ -e "$target" ] || [ -L "$target" ]; then mv "$target" "$old" || return 1; fi
         mv "$new/$1" "$target" || return 1
@@ -53,7 +58,7 @@ put_back() { # FOLDER
     fi
 }
 
-(cd "$snapshot" && sha256sum --check --status SHA256SUMS) || { say "the snapshot is damaged, nothing was touched"; exit 3; }
+(cd "$snapshot" && "$sha256sum" --check --status SHA256SUMS) || { say "the snapshot is damaged, nothing was touched"; exit 3; }
 
 failed=0
 while IFS= read -r folder; do

@@ -16,6 +16,10 @@ export interface Box {
   clockKnown(): Promise<boolean>;
   /** Bytes that folders of the box take; one that does not exist takes none. */
   sizeOf(paths: readonly string[]): Promise<number>;
+  /** Tells whoever started this process that it is ready for work. */
+  ready(): Promise<void>;
+  /** Tells whoever watches over this process that it is alive; called twice a minute. */
+  alive(): Promise<void>;
   /** Free space where `path` lies (or would lie), bytes that this process may use. */
   freeBytes(path: string): Promise<number>;
 

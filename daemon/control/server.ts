@@ -11,6 +11,8 @@ export interface ControlSocket {
   readonly path: string;
   /** True: the page's socket, with the page's operations. */
   readonly page: boolean;
+  /** A socket that systemd has opened, with owner and mode as its unit says. */
+  readonly fd?: number | undefined;
 }
 
 const modes = { control: 0o600, page: 0o660 };
@@ -21,14 +23,18 @@ export async function refuseSecond(path: string): Promise<void> {
 }
 
 /** Serves the operations on one unix socket, in the place of a dead one. */
-export async function serveControl(daemon: Daemon, { path, page }: ControlSocket): Promise<Server> {
-  await refuseSecond(path);
-  rmSync(path, { force: true });
+export async function serveControl(daemon: Daemon, { path, page, fd }: ControlSocket): Promise<Server> {
   const server = createServer((request, response) => {
     answer(daemon, page, request, response).catch((thrown) => refuse(daemon, response, asUpdateError(thrown)));
   });
   server.headersTimeout = 10_000;
   server.requestTimeout = 20_000;
+  if (fd !== undefined) {
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen({ fd }, resolve));
+    return server;
+  }
+  await refuseSecond(path);
+  rmSync(path, { force: true });
   await listen(server, path, page ? modes.page : modes.control);
   return server;
 }

@@ -1,5 +1,7 @@
+import type { Config } from '../../protocol/config-keys.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import type { Baseline } from '../facts.ts';
+import { heartbeatLimitS } from '../heartbeat.ts';
 import type { At, Step } from '../machine.ts';
 import { needSpace } from '../space.ts';
 import type { Tools } from '../tools.ts';
@@ -23,18 +25,22 @@ export const snapshot: Step<'snapshot'> = {
     const services = [...new Set([...values.services, ...at.release.services])];
     const baseline = await takeBaseline(tools, services);
     if (at.update.from === null) log.warn('first installation: no readable VERSION on the box');
-    await box.snapshot(places.newSnapshot, paths, aboutOf({ ...at, baseline }));
+    await box.snapshot(places.newSnapshot, paths, aboutOf({ ...at, baseline }, values));
     if (cancelled.aborted) throw new UpdateError('CANCELLED', 'The update was cancelled.');
     return { ...at, step: 'stop', paths, baseline };
   },
 };
 
 /** What a snapshot must say of itself so that it can be put back even when the journal is lost. */
-export const aboutOf = ({ update, baseline }: Pick<At<'stop'>, 'update' | 'baseline'>) => ({
+export const aboutOf = ({ update, baseline }: Pick<At<'stop'>, 'update' | 'baseline'>, values: Config) => ({
   update: update.id,
   from: update.from ?? 'none',
   to: update.to,
   active: running(baseline).join(' '),
+  // The guard's limits, as it reads nothing else.
+  trial_boots: values.trial_boots,
+  trial_deadline_s: values.trial_deadline_s,
+  heartbeat_s: heartbeatLimitS,
 });
 
 async function takeBaseline({ box }: Tools, services: readonly string[]): Promise<Baseline> {

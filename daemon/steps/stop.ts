@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { UpdateError } from '../../protocol/errors.ts';
 import { exists, removeSafely, renameSafely } from '../files.ts';
 import type { Step } from '../machine.ts';
@@ -18,7 +20,7 @@ export const stop: Step<'stop'> = {
       : at,
 
   async run(at, tools) {
-    const { box, places, clock, log, cancelled } = tools;
+    const { box, places, clock, log, cancelled, config } = tools;
     // Cancelled in the moment in which the snapshot was done.
     if (cancelled.aborted) throw new UpdateError('CANCELLED', 'The update was cancelled.');
     const stoppedAtMs = clock.now();
@@ -26,10 +28,11 @@ export const stop: Step<'stop'> = {
       for (const name of running(at.baseline)) await box.stopService(name);
       if (!(await exists(places.newSnapshot)) || !(await box.snapshotHolds(places.newSnapshot))) {
         log.info('the services wrote after the snapshot: it is made again');
-        await box.snapshot(places.newSnapshot, at.paths, aboutOf(at));
+        await box.snapshot(places.newSnapshot, at.paths, aboutOf(at, (await config()).values));
       }
       // Left by an update that ended stuck: the box as it is now is what this one goes back to.
       await removeSafely(places.trial);
+      await writeFile(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
       await renameSafely(places.newSnapshot, places.trial);
     } catch (error) {
       if (!(await exists(places.trial))) await startAgain(at.baseline, tools);

@@ -69,6 +69,8 @@ export async function scene(
     lastShutdown: async () => shutdown,
     identity: async () => ({ name: 'played', hardware: 'rpi/3' }),
     clockKnown: async () => true,
+    ready: async () => {},
+    alive: async () => {},
     sizeOf: async () => 1000,
     freeBytes: async () => 2 ** 40,
     service: async (name) => services.get(name) ?? { state: 'absent', restarts: 0 },
@@ -105,6 +107,7 @@ export async function scene(
     clock: {
       now: Date.now,
       monotonic: () => performance.now(),
+      uptimeS: () => 100,
       sleep: () => new Promise((done) => setTimeout(done, 1)),
     },
     config: () => loadConfig(places),

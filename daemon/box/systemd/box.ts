@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { UpdateError } from '../../../protocol/errors.ts';
+import { exists } from '../../files.ts';
+import type { Box } from '../box.ts';
+import { makeSnapshot, restoreSnapshot, snapshotHolds } from '../snapshot.ts';
+import { freeBytes, sizeOf } from '../space.ts';
+import { hardware } from './hardware.ts';
+import { killScript, runScript } from './script.ts';
+import { systemctl } from './systemctl.ts';
+import { unitState } from './unit-state.ts';
+
+/** Node has no unix datagram sockets, so the word to systemd goes through its own program. */
+async function notify(...words: string[]): Promise<void> {
+  const { execa } = await import('execa');
+  await execa('systemd-notify', words, { reject: false, stdio: 'ignore' });
+}
+
+/** A real box: systemd is PID 1 and `/` is `/`. */
+export function systemdBox(): Box {
+  return {
+    kind: 'systemd',
+    about: 'systemd box: install_update.sh runs confined to the writable paths, reboots are real.',
+    bootId: async () => (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
+    // Written by the guard at the start of this boot, from the mark that an orderly shutdown leaves.
+    async lastShutdown() {
+      const mark = await readFile('/run/opq-updater/last-shutdown', 'utf8').catch(() => 'cut'); // no guard ran: assume the worst
+      return mark.trim() === 'orderly' ? 'orderly' : 'cut';
+    },
+    identity: async () => ({ name: hostname(), hardware: await hardware() }),
+    ready: () => notify('--ready', '--status=ready'),
+    alive: () => notify('WATCHDOG=1'),
+    clockKnown: () => exists('/run/systemd/timesync/synchronized'),
+    sizeOf: (paths) => sizeOf('/', paths),
+    freeBytes,
+
+    service: unitState,
+    async startService(name) {
+      await systemctl(['start', '--', name]);
+    },
+    async stopService(name) {
+      await systemctl(['stop', '--', name]);
+      const { state } = await unitState(name);
+      if (state !== 'active' && state !== 'starting') return;
+      throw new UpdateError('SERVICE_NOT_STOPPED', `${name} should be stopped, found it ${state}.`);
+    },
+
+    runScript,
+    killScript,
+    async runProgram(path, timeoutMs) {
+      const { execa } = await import('execa');
+      const { exitCode, all } = await execa(path, { reject: false, all: true, timeout: timeoutMs, stdin: 'ignore' });
+      return { exitCode: exitCode ?? null, output: all };
+    },
+
+    snapshot: (folder, paths, about) => makeSnapshot('/', folder, paths, about),
+    snapshotHolds: (folder) => snapshotHolds('/', folder),
+    async restore(folder) {
+      await restoreSnapshot('/', folder);
+      // Units may have come back or gone.
+      await systemctl(['daemon-reload']);
+    },
+    async sync() {
+      const { execa } = await import('execa');
+      await execa('sync');
+    },
+
+    async reboot() {
+      const { exitCode, stderr } = await systemctl(['reboot']);
+      if (exitCode !== 0) throw new UpdateError('REBOOT_FAILED', `systemctl reboot ended with ${exitCode}: ${stderr}`);
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { exists, writeFileSafely } from './files.ts';
+import type { Resident } from './tools.ts';
+
+const beatMs = 30_000;
+/** Silence of this process, in seconds, after which the guard puts the earlier release back. */
+export const heartbeatLimitS = 600;
+
+/**
+ * Lets others know that this process lives: systemd, which restarts it when it hangs, and the guard, which puts the
+ * earlier release back when one on trial took the updater with it. Never stops: a process that ends is silent.
+ */
+export async function keepBeating({ box, places, clock, log }: Resident): Promise<void> {
+  await box.ready();
+  // The guard counts boots on trial in which nobody says this.
+  if (await exists(places.trial)) await writeFileSafely(join(places.trial, 'boots'), '0\n');
+  const beat = async () => {
+    await writeFile(join(places.run, 'heartbeat'), `${clock.uptimeS()}\n`);
+    await box.alive();
+  };
+  await beat();
+  setInterval(() => void beat().catch((error) => log.error('no sign of life could be given', error)), beatMs).unref();
+}

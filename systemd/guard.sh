@@ -1,0 +1,111 @@
+#!/bin/sh
+# guard.sh boot|watch|shutdown - brings the box back when a release on trial took the updater with it.
+#
+# Needs a POSIX shell, GNU tar and coreutils, neither Node nor anything of the release. It never decides that a
+# release is good: it only puts the earlier one back, when
+#   boot      too many boots on trial began without the updater ever reporting (it counts them), or
+#   watch     the updater's heartbeat stays away, or the trial outlasts its end, though the box stays up.
+# Each of the two is enough. What it did it leaves in trial/guard, for the updater to finish and to tell.
+#
+# trial/about     key=value lines from the updater: trial_boots, trial_deadline_s, heartbeat_s
+# trial/boots     boots on trial since the updater last reported; the updater sets it to 0
+# run/heartbeat   uptime in whole seconds when the updater was last alive
+# run/trial       uptime in whole seconds when the trial began in this boot; missing = it began in an earlier one
+set -u
+LC_ALL=C
+export LC_ALL
+
+root=${OPQ_ROOT:-}
+state=$root/var/lib/opq-updater
+run=$root/run/opq-updater
+trial=$state/trial
+restore=${OPQ_RESTORE:-$(dirname "$0")/restore.sh}
+systemctl=${OPQ_SYSTEMCTL:-systemctl}
+
+say() { printf 'opq-updater-guard: %s\n' "$*" >&2; }
+
+# A whole number from a file or from the key of a key=value file; the default for anything else.
+number() { # FILE DEFAULT [KEY]
+    found=$(if [ $# -eq 3 ]; then sed -n "s/^$3=//p" "$1"; else cat "$1"; fi 2>/dev/null | head -n 1)
+    case $found in
+        '' | *[!0-9]* | ??????????*) echo "$2" ;;
+        *) echo "$found" ;;
+    esac
+}
+
+uptime_s() {
+    read -r up _ <"${OPQ_UPTIME:-/proc/uptime}"
+    echo "${up%%.*}"
+}
+
+# On the disk when it returns, whole or not at all.
+put() { # FILE TEXT
+    printf '%s\n' "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1" && sync "$(dirname "$1")"
+}
+
+on_trial() { [ -d "$trial" ] && [ ! -e "$trial/guard" ]; }
+
+put_back() { # REASON SENTENCE
+    tries=$(($(number "$trial/guard-tries" 0) + 1))
+    put "$trial/guard-tries" "$tries"
+    if [ "$tries" -gt 3 ]; then
+        say "$2: but the earlier release could not be put back in three tries; the updater has to"
+        return 1
+    fi
+    say "$2: the earlier release is put back"
+    # What is left of the updater or of a script must not write meanwhile, nor be started again.
+    "$systemctl" kill --kill-whom=all --signal=KILL opq-updater.service opq-updater-script.service 2>/dev/null
+    timeout 60 "$systemctl" stop opq-updater-control.socket opq-updater-page.socket opq-updater.service \
+        opq-updater-script.service 2>/dev/null
+    if sh "$restore" "$trial" "${root:-/}"; then
+        put "$trial/guard" "reason=$1"
+    else
+        say "the earlier release could not be put back (try $tries)"
+        [ "$1" != boots ] || return 1
+    fi
+    # What the release has left in memory goes too; units that came back are read.
+    "$systemctl" --no-block reboot
+}
+
+boot() {
+    mkdir -p "$run"
+    if [ -e "$state/orderly-shutdown" ]; then echo orderly; else echo cut; fi >"$run/last-shutdown"
+    if [ -e "$state/orderly-shutdown" ]; then
+        rm -f "$state/orderly-shutdown"
+        sync "$state"
+    fi
+    on_trial || return 0
+    boots=$(($(number "$trial/boots" 0) + 1))
+    limit=$(number "$trial/about" 3 trial_boots)
+    put "$trial/boots" "$boots"
+    [ "$boots" -le "$limit" ] || put_back boots "$limit boots on trial, and the updater reported in none"
+}
+
+watch() {
+    on_trial || return 0
+    now=$(uptime_s)
+    silent=$((now - $(number "$run/heartbeat" 0)))
+    limit=$(number "$trial/about" 600 heartbeat_s)
+    if [ "$silent" -gt "$limit" ]; then
+        put_back heartbeat "no sign of the updater for $silent s"
+        return
+    fi
+    # The updater ends a trial by itself at its deadline; this is for one that is alive and does not.
+    limit=$(($(number "$trial/about" 1800 trial_deadline_s) * 2 + 600))
+    lasted=$((now - $(number "$run/trial" 0)))
+    [ "$lasted" -le "$limit" ] || put_back deadline "on trial for $lasted s in this boot"
+}
+
+# Called when its unit stops: only a machine that goes down stops it, or a person, who leaves no mark.
+shutdown() {
+    [ "$("$systemctl" is-system-running 2>/dev/null)" = stopping ] || return 0
+    put "$state/orderly-shutdown" "$(date +%s)"
+}
+
+case ${1:-} in
+    boot | watch | shutdown) "$1" ;;
+    *)
+        say "usage: guard.sh boot|watch|shutdown"
+        exit 2
+        ;;
+esac

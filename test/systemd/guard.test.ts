@@ -1,0 +1,157 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { makeSnapshot } from '../../daemon/box/snapshot.ts';
+import { exists } from '../../daemon/files.ts';
+
+const guardProgram = fileURLToPath(new URL('../../systemd/guard.sh', import.meta.url));
+const shells = { dash: ['dash'], busybox: ['busybox', 'sh'] } as const;
+
+/** A box in a folder, with a release on trial: its file is new, the snapshot holds the old one. */
+async function boxOnTrial(shell: readonly string[]) {
+  const root = await mkdtemp(join(tmpdir(), 'opq-guard-'));
+  onTestFinished(() => rm(root, { recursive: true, force: true }));
+  const at = (path: string) => join(root, path);
+  const trial = at('var/lib/opq-updater/trial');
+  const state = at('var/lib/opq-updater');
+  const put = async (path: string, text: string) => {
+    await mkdir(join(at(path), '..'), { recursive: true });
+    await writeFile(at(path), text);
+  };
+  await mkdir(state, { recursive: true });
+  await put('etc/opq/release', 'old\n');
+  const about = { update: 'u1', from: 1, to: 2, trial_boots: 3, trial_deadline_s: 1800, heartbeat_s: 600 };
+  await makeSnapshot(root, trial, ['/etc/opq', '/etc/added'], about);
+  await put('etc/opq/release', 'new\n');
+  await put('etc/opq/added', 'new\n');
+  await put('etc/added/more', 'new\n');
+  await put('uptime', '5.00 1.00\n');
+  // Stands in for systemctl: writes down how it was called, and says that the machine goes down.
+  await put('systemctl', `#!/bin/sh\necho "$*" >>${at('calls')}\n[ "$1" != is-system-running ] || echo stopping\n`);
+  await chmod(at('systemctl'), 0o755);
+  const environment = { ...process.env, OPQ_ROOT: root, OPQ_UPTIME: at('uptime'), OPQ_SYSTEMCTL: at('systemctl') };
+  return {
+    at,
+    trial,
+    put,
+    guard(verb: string) {
+      const [program, ...args] = shell;
+      return spawnSync(program!, [...args, guardProgram, verb], { env: environment, encoding: 'utf8' }).status;
+    },
+    release: async () => (await readFile(at('etc/opq/release'), 'utf8')).trim(),
+    added: () => Promise.all(['etc/opq/added', 'etc/added'].map((path) => exists(at(path)))),
+    calls: async () => ((await exists(at('calls'))) ? (await readFile(at('calls'), 'utf8')).split('\n') : []),
+    boots: async () => Number(await readFile(join(trial, 'boots'), 'utf8')),
+    verdict: async () => ((await exists(join(trial, 'guard'))) ? readFile(join(trial, 'guard'), 'utf8') : undefined),
+  };
+}
+
+describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
+  it('does nothing where no release is on trial', async () => {
+    const box = await boxOnTrial(shell);
+    await rm(box.trial, { recursive: true });
+    expect([box.guard('boot'), box.guard('watch')]).toEqual([0, 0]);
+    expect(await box.release()).toBe('new');
+    expect(await box.calls()).toEqual([]);
+  });
+
+  it('puts the earlier release back after three boots in which the updater never reported, and reboots', async () => {
+    const box = await boxOnTrial(shell);
+    for (const boot of [1, 2, 3]) {
+      expect(box.guard('boot')).toBe(0);
+      expect(await box.boots()).toBe(boot);
+      expect(await box.release()).toBe('new');
+    }
+    expect(box.guard('boot')).toBe(0);
+    expect(await box.release()).toBe('old');
+    expect(await box.added()).toEqual([false, false]);
+    expect(await box.verdict()).toBe('reason=boots\n');
+    expect(await box.calls()).toContain('--no-block reboot');
+  });
+
+  it('begins its count again when the updater reports', async () => {
+    const box = await boxOnTrial(shell);
+    for (let boot = 0; boot < 9; boot++) {
+      box.guard('boot');
+      await box.put('var/lib/opq-updater/trial/boots', '0\n');
+    }
+    expect(await box.release()).toBe('new');
+  });
+
+  it('leaves a box alone whose updater gives signs of life', async () => {
+    const box = await boxOnTrial(shell);
+    await box.put('uptime', '1500.00 1.00\n');
+    await box.put('run/opq-updater/heartbeat', '1000\n');
+    await box.put('run/opq-updater/trial', '900\n');
+    expect(box.guard('watch')).toBe(0);
+    expect(await box.release()).toBe('new');
+  });
+
+  it.each([
+    ['never came', undefined],
+    ['stopped', '100\n'],
+    ['cannot be read', 'garbage\n'],
+  ])(
+    'puts the earlier release back when the heartbeat %s, after it has ended what is left',
+    async (_how, heartbeat) => {
+      const box = await boxOnTrial(shell);
+      await box.put('uptime', '701.90 1.00\n');
+      if (heartbeat) await box.put('run/opq-updater/heartbeat', heartbeat);
+      expect(box.guard('watch')).toBe(0);
+      expect(await box.release()).toBe('old');
+      expect(await box.verdict()).toBe('reason=heartbeat\n');
+      const [kill, stop, reboot] = await box.calls();
+      expect(kill).toMatch(/^kill .*opq-updater.service opq-updater-script.service$/);
+      expect(stop).toMatch(/^stop .*opq-updater.service/);
+      expect(reboot).toBe('--no-block reboot');
+    },
+  );
+
+  it('ends a trial that outlasts its end though the updater lives', async () => {
+    const box = await boxOnTrial(shell);
+    await box.put('uptime', '4500.00 1.00\n');
+    await box.put('run/opq-updater/heartbeat', '4490\n');
+    expect(box.guard('watch')).toBe(0);
+    expect(await box.verdict()).toBe('reason=deadline\n');
+  });
+
+  it('does not put back twice: what it did is for the updater to finish', async () => {
+    const box = await boxOnTrial(shell);
+    await box.put('uptime', '701.00 1.00\n');
+    box.guard('watch');
+    await box.put('etc/opq/release', 'by the earlier release\n');
+    expect([box.guard('boot'), box.guard('watch')]).toEqual([0, 0]);
+    expect(await box.release()).toBe('by the earlier release');
+  });
+
+  it('touches nothing when the snapshot is damaged, and does not reboot for ever', async () => {
+    const box = await boxOnTrial(shell);
+    await box.put('uptime', '701.00 1.00\n');
+    execFileSync('truncate', ['--size=100', join(box.trial, 'tree.tar')]);
+    for (let n = 0; n < 5; n++) box.guard('watch');
+    expect(await box.release()).toBe('new');
+    expect((await box.calls()).filter((call) => call.includes('reboot'))).toHaveLength(3);
+  });
+
+  it('tells an orderly shutdown from a cut, once', async () => {
+    const box = await boxOnTrial(shell);
+    const last = async () => (await readFile(box.at('run/opq-updater/last-shutdown'), 'utf8')).trim();
+    box.guard('boot');
+    expect(await last()).toBe('cut');
+    box.guard('shutdown');
+    box.guard('boot');
+    expect(await last()).toBe('orderly');
+    box.guard('boot');
+    expect(await last()).toBe('cut');
+  });
+
+  it('takes no stop of its unit for a shutdown while the machine stays up', async () => {
+    const box = await boxOnTrial(shell);
+    await box.put('systemctl', '#!/bin/sh\necho running\n');
+    box.guard('shutdown');
+    expect(await exists(box.at('var/lib/opq-updater/orderly-shutdown'))).toBe(false);
+  });
+});

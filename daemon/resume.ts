@@ -16,20 +16,20 @@ const maxStuckBoots = 3;
 export const idleAt: At<'idle'> = { step: 'idle', because: null, update: null, outageS: null, scriptTail: [] };
 
 /** Where to go on after a start: from the journal, or, where that is lost, from whether there is a snapshot on trial. */
-export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number; afterCut: boolean }> {
+export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number; cutIn?: At['step'] }> {
   const { box, places, config, log } = tools;
   const found = await readJournal(places);
   if (found.kind === 'unreadable') log.error('the journal is lost', found.error);
   const onTrial = await exists(places.trial);
   const guard = onTrial ? await guardsWord(places.trial) : undefined;
-  if (guard) return { at: await afterGuard(tools, found, guard), tries: 0, afterCut: false };
+  if (guard) return { at: await afterGuard(tools, found, guard), tries: 0 };
   if (found.kind !== 'entry') {
     const lost: Because = {
       code: 'JOURNAL_UNREADABLE',
       message: 'The journal was lost during a trial.',
       step: 'install',
     };
-    return { at: onTrial ? await undoTrial(tools, places.trial, lost) : idleAt, tries: 0, afterCut: false };
+    return { at: onTrial ? await undoTrial(tools, places.trial, lost) : idleAt, tries: 0 };
   }
   const { at, bootId, tries } = found.entry;
   const boot: Boot = {
@@ -39,8 +39,8 @@ export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number
     installed: await installedVersion(places, (await config()).values),
   };
   const resumed = resume(at, boot);
-  const afterCut = at.step !== 'idle' && !boot.same && boot.shutdown === 'cut';
-  return { at: resumed, tries: resumed.step === at.step ? tries : 0, afterCut };
+  const cut = at.step !== 'idle' && !boot.same && boot.shutdown === 'cut';
+  return { at: resumed, tries: resumed.step === at.step ? tries : 0, ...(cut ? { cutIn: at.step } : {}) };
 }
 
 /** Why the guard put the snapshot back; undefined when it did not. */

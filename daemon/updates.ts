@@ -139,7 +139,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     async start() {
       const found = await whereWeWere(tools());
       at = found.at;
-      if (found.afterCut) log.warn('power was lost in the middle of an update', { step: found.at.step });
+      if (found.cutIn) log.warn('power was lost in the middle of an update', { step: found.cutIn });
       const next = atRest(at) ? await finish(at) : at;
       if (next) run(next, found.tries);
     },

@@ -10,7 +10,7 @@
 import * as z from 'zod';
 import { type ErrorCode, errorCodes, isErrorCode, UpdateError } from './errors.ts';
 import { isReleaseVersion } from './version.ts';
-import type { Available, ConfigView, Fault, HistoryEntry, KeyView, LogLine, Status } from './views.ts';
+import type { Available, CheckUp, ConfigView, Fault, HistoryEntry, KeyView, LogLine, Status } from './views.ts';
 
 export const maxRequestBytes = 64 * 1024;
 
@@ -83,6 +83,13 @@ export const operations = {
     }),
     about: 'Last lines of the log; with follow, a stream',
   }),
+  doctor: operation({
+    method: 'GET',
+    path: '/doctor',
+    page: false,
+    input: nothing,
+    about: 'Everything that an update needs, looked at now',
+  }),
   keys: operation({ method: 'GET', path: '/keys', page: true, input: nothing, about: 'The pinned keys' }),
   key_fetch: operation({
     method: 'POST',
@@ -143,6 +150,7 @@ export interface Output {
   rollback: { id: string };
   history: HistoryEntry[];
   log: LogLine[];
+  doctor: CheckUp[];
   keys: KeyView[];
   key_fetch: { pem: string; kind: string; fingerprint: string };
   key_add: KeyView;

@@ -137,6 +137,15 @@ export interface ConfigView {
   }[];
 }
 
+/** One thing that an update needs, as `doctor` finds it. */
+export interface CheckUp {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly found: string;
+  /** What to do about it; null while it is well. */
+  readonly todo: string | null;
+}
+
 export interface LogLine {
   readonly at: string;
   readonly level: 'info' | 'warn' | 'error';

@@ -1,3 +1,5 @@
+import type { CheckUp } from '../../protocol/views.ts';
+
 /**
  * The machine that is updated, behind one door. The scratch box does to a folder what the systemd box does to a
  * Raspberry Pi. Nothing outside this folder touches services, scripts, snapshots or the reboot.
@@ -16,6 +18,8 @@ export interface Box {
   clockKnown(): Promise<boolean>;
   /** Bytes that folders of the box take; one that does not exist takes none. */
   sizeOf(paths: readonly string[]): Promise<number>;
+  /** What an update needs of this kind of box beside what every box has: for `doctor`. */
+  checkUp(): Promise<readonly CheckUp[]>;
   /** Tells whoever started this process that it is ready for work. */
   ready(): Promise<void>;
   /** Tells whoever watches over this process that it is alive; called twice a minute. */

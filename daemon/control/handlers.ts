@@ -3,6 +3,7 @@ import { UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
 import type { KeyView } from '../../protocol/views.ts';
 import type { Daemon } from '../daemon.ts';
+import { examine } from '../doctor.ts';
 import { readHistory } from '../history.ts';
 import { addKey, listKeys, removeKey } from '../keys.ts';
 import { loadConfig, setConfig, viewConfig } from '../load-config.ts';
@@ -25,6 +26,7 @@ export const handlers: Handlers = {
   cancel: async (_, daemon) => ({ cancelled: daemon.updates.cancel() }),
   rollback: async (_, daemon) => ({ id: await daemon.updates.undo() }),
   history: async ({ limit }, { tools }) => (await readHistory(tools.places)).slice(0, limit),
+  doctor: (_, daemon) => examine(daemon),
   log: ({ lines }, { tools }) => tools.log.tail(lines),
 
   async keys(_, { tools: { places, config } }) {

@@ -69,6 +69,7 @@ export async function scene(
     lastShutdown: async () => shutdown,
     identity: async () => ({ name: 'played', hardware: 'rpi/3' }),
     clockKnown: async () => true,
+    checkUp: async () => [],
     ready: async () => {},
     alive: async () => {},
     sizeOf: async () => 1000,

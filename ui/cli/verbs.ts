@@ -70,6 +70,13 @@ export const verbs: readonly Verb[] = [
     run: async (call) => (await import('./update.ts')).rollback(call),
   },
   {
+    name: 'doctor',
+    usage: '',
+    about: 'Looks at everything that an update needs, and says what to do about what is not well',
+    examples: ['opq-updater doctor'],
+    run: async (call) => (await import('./doctor.ts')).doctor(call),
+  },
+  {
     name: 'history',
     usage: '[-n N]',
     about: 'Lists past updates, newest first, with their reasons',

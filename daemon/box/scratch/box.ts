@@ -24,6 +24,7 @@ export function scratchBox(root: string): Box {
     },
     identity: async () => ({ name: `scratch box on ${hostname()}`, hardware: null }),
     clockKnown: async () => true,
+    checkUp: async () => [],
     ready: async () => {},
     alive: async () => {},
     sizeOf: (paths) => sizeOf(root, paths),

@@ -5,6 +5,7 @@ import { exists } from '../../files.ts';
 import type { Box } from '../box.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds } from '../snapshot.ts';
 import { freeBytes, sizeOf } from '../space.ts';
+import { checkUp } from './check-up.ts';
 import { hardware } from './hardware.ts';
 import { killScript, runScript } from './script.ts';
 import { systemctl } from './systemctl.ts';
@@ -28,6 +29,7 @@ export function systemdBox(): Box {
       return mark.trim() === 'orderly' ? 'orderly' : 'cut';
     },
     identity: async () => ({ name: hostname(), hardware: await hardware() }),
+    checkUp,
     ready: () => notify('--ready', '--status=ready'),
     alive: () => notify('WATCHDOG=1'),
     clockKnown: () => exists('/run/systemd/timesync/synchronized'),

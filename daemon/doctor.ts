@@ -1,0 +1,107 @@
+import { lstat } from 'node:fs/promises';
+import { describeProblem } from '../protocol/config.ts';
+import { asUpdateError, errorCodes } from '../protocol/errors.ts';
+import { parsePublicKey } from '../protocol/keys.ts';
+import type { CheckUp } from '../protocol/views.ts';
+import type { Daemon } from './daemon.ts';
+import { exists } from './files.ts';
+import { listKeys } from './keys.ts';
+import { networkOf } from './network.ts';
+import { mib } from './space.ts';
+import { inNewWorker } from './tools.ts';
+
+/** Where install.sh has cron ask in place of the daemon's own schedule. */
+const cronFile = '/etc/cron.d/opq-updater';
+
+/** Everything that an update needs, looked at now; changes nothing and counts nothing. */
+export async function examine(daemon: Daemon): Promise<CheckUp[]> {
+  const checks = await Promise.all(Object.entries(table).map(([name, look]) => checked(name, () => look(daemon))));
+  return [...checks, ...(await daemon.tools.box.checkUp())];
+}
+
+type Look = { readonly found: string; readonly todo?: string | undefined };
+
+async function checked(name: string, look: () => Promise<Look>): Promise<CheckUp> {
+  try {
+    const { found, todo = null } = await look();
+    return { name, ok: todo === null, found, todo };
+  } catch (thrown) {
+    const { code, message, todo } = asUpdateError(thrown);
+    return { name, ok: false, found: `${code}: ${message}`, todo };
+  }
+}
+
+const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
+  async configuration({ tools }) {
+    const { problems } = await tools.config();
+    if (problems.length === 0) return { found: 'good' };
+    return { found: problems.map(describeProblem).join('; '), todo: errorCodes.CONFIG_INVALID.todo };
+  },
+
+  async keys({ tools: { places, config } }) {
+    const keys = await listKeys(places, (await config()).values);
+    const bad = keys.filter(({ fault }) => fault !== null).map(({ name, fault }) => `${name}: ${fault?.message}`);
+    if (bad.length > 0) return { found: bad.join('; '), todo: errorCodes.KEY_INVALID.todo };
+    if (keys.length === 0) return { found: 'none pinned', todo: errorCodes.NO_TRUSTED_KEYS.todo };
+    return { found: keys.map(({ name, pem }) => `${name} (${parsePublicKey(pem).kind})`).join(', ') };
+  },
+
+  async server({ tools }) {
+    const { values } = await tools.config();
+    if (values.server_url === null) return { found: 'none set', todo: 'opq-updater config set server_url URL' };
+    const network = networkOf(values, tools.places);
+    const server = { url: values.server_url, versionFile: values.version_file, network };
+    const offer = await inNewWorker(tools, 'latest', server);
+    return { found: `${values.server_url} offers ${offer?.version ?? 'nothing'}` };
+  },
+
+  async clock({ tools: { box, clock } }) {
+    const now = new Date(clock.now()).toISOString().slice(0, 16).replace('T', ' ');
+    if (await box.clockKnown()) return { found: `${now} UTC` };
+    return {
+      found: `${now} UTC, not told by the network`,
+      todo: 'check the network; updates go on where https allows',
+    };
+  },
+
+  async space({ tools: { box, places, config } }) {
+    const { download_dir_path, reserve_bytes, writable_paths } = (await config()).values;
+    const needed = reserve_bytes + (await box.sizeOf(writable_paths));
+    const folders = [places.at(download_dir_path), places.state];
+    const free = Math.min(...(await Promise.all(folders.map((folder) => box.freeBytes(folder)))));
+    const found = `${mib(free)} free, ${mib(needed)} for the copy of the old release and the reserve`;
+    return { found, todo: free < needed ? errorCodes.DISK_FULL.todo : undefined };
+  },
+
+  async services({ tools: { box, config } }) {
+    const { services } = (await config()).values;
+    const states = await Promise.all(services.map(async (name) => ({ name, ...(await box.service(name)) })));
+    const found = states.map(({ name, state }) => `${name} ${state}`).join(', ') || 'none configured';
+    const bad = states.some(({ state }) => state === 'failed' || state === 'absent');
+    return { found, todo: bad ? 'look at that service, or set "services" right' : undefined };
+  },
+
+  async permissions({ tools: { places, config } }) {
+    const { trusted_keys_path, download_dir_path } = (await config()).values;
+    const paths = [places.state, places.config, places.at(trusted_keys_path), places.at(download_dir_path)];
+    const bad: string[] = [];
+    for (const path of paths) {
+      if (!(await exists(path))) continue;
+      const { uid, mode } = await lstat(path);
+      if (uid !== process.geteuid?.() || mode & 0o022)
+        bad.push(`${path} (owner ${uid}, mode ${(mode & 0o7777).toString(8)})`);
+    }
+    if (bad.length === 0) return { found: 'only root writes' };
+    return { found: bad.join(', '), todo: errorCodes.UNSAFE_FOLDER.todo };
+  },
+
+  async schedule({ tools: { places, config } }) {
+    const { schedule, auto_install } = (await config()).values;
+    const cron = await exists(places.at(cronFile));
+    if (cron && schedule !== null) return { found: 'both the updater and cron ask', todo: 'set "schedule" to null' };
+    if (!cron && schedule === null) return { found: 'nothing asks for updates', todo: 'set "schedule"' };
+    return {
+      found: cron ? `by cron (${cronFile})` : `${schedule}${auto_install ? '' : ', only shown, not installed'}`,
+    };
+  },
+};

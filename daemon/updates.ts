@@ -105,14 +105,15 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     }
     await clearUp(rest, base);
     await record(rest);
+    // Left by an update that began while the box was stuck and never got to its own snapshot.
+    const onTrial = await exists(places.trial);
     at = rest;
     // Asked for in the very moment in which the release was confirmed.
     if (undoAsked && rest.because === null) {
       undoAsked = false;
       return takeBack();
     }
-    // Left by an update that began while the box was stuck and never got to its own snapshot.
-    if (!(await exists(places.trial))) return undefined;
+    if (!onTrial) return undefined;
     const because: Because = { code: 'RESTORE_FAILED', message: 'The box was still on trial.', step: 'rollback' };
     return undoTrial(tools(), places.trial, because);
   }

@@ -5,11 +5,11 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it as plainIt, vi } from 'vitest';
+import { it as plainIt, vi } from 'vitest';
 import { askInit } from '../../daemon/box/scratch/init-client.ts';
-import { UpdateError } from '../../protocol/errors.ts';
 import { type HistoryEntry, type Status, updateSteps } from '../../protocol/views.ts';
 import { type Daemon, daemonAt } from '../../ui/cli/client.ts';
+import { end, endGroup, isAlive, processesOf } from './processes.ts';
 import { openPublisher, type Publisher, type UpdateServer } from './publisher.ts';
 import { type Release, readTree, release, writeTree } from './scratch-release.ts';
 import { type SlowLine, slowLine } from './slow-line.ts';
@@ -147,11 +147,16 @@ function boxIn(work: string, firstCheckS: number) {
     /** All its processes end at once, as when the mains go. */
     async cutPower(): Promise<void> {
       if (!init) return;
-      // First of all the one that would start others again.
+      // First of all the one that would start others again; then at once who would notice that it is gone.
       endGroup(init.pid);
       for (const name of ['daemon-group', 'script-group']) endGroup(Number(textOf(at(`var/lib/scratch/${name}`))));
       await init.gone;
       init = undefined;
+      await until('the end of all processes', () => {
+        const left = processesOf(work);
+        for (const pid of left) end(pid);
+        return left.length === 0;
+      });
     },
     /** The daemon alone ends, with its worker; the box starts it again. */
     killDaemon: (): void => endGroup(Number(textOf(at('var/lib/scratch/daemon-group')))),
@@ -205,63 +210,10 @@ function boxIn(work: string, firstCheckS: number) {
   return box;
 }
 
-/** Old or new, whole, running, and nothing left over: seen from outside. */
-export async function expectWhole(box: ScratchBox, expected: Release): Promise<void> {
-  const { 'etc/opq/updater_config.json': _, ...tree } = box.tree();
-  const keys = Object.fromEntries(Object.entries(tree).filter(([name]) => name.startsWith('etc/opq-updater/keys/')));
-  expect(tree).toEqual({ ...expected.tree, ...keys });
-  await box.until(`the service of ${expected.version}`, () => box.serving() === expected.version);
-  expect((await box.status()).installed).toBe(expected.version);
-  const documented =
-    /^(box-id|floor|history\.jsonl|journal\.json(\.bad-\d)?|previous|quarantine\.json|settings\.json)$/;
-  expect(box.names('var/lib/opq-updater').filter((name) => !documented.test(name))).toEqual([]);
-  const kept = /\.tar\.bz2\.unverified(\.etag)?$/;
-  const downloads = box.has('var/opq/updater') ? box.names('var/opq/updater') : [];
-  expect(downloads.filter((name) => !kept.test(name))).toEqual([]);
-}
-
-/** The updater is still able to do its work: the next good release gets in. */
-export async function expectUsable(box: ScratchBox, publisher: Publisher): Promise<void> {
-  const next = release(1_550_009_999);
-  const { outcome } = await box.ended(await box.install(await publisher.stick(next)));
-  expect(outcome).toBe('confirmed');
-  await expectWhole(box, next);
-}
-
-/** The code with which the daemon refuses. */
-export async function codeOf(work: Promise<unknown>): Promise<string> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error === undefined || error instanceof UpdateError) return error?.code ?? 'no error';
-  throw error;
-}
-
 function textOf(path: string): string {
   try {
     return readFileSync(path, 'latin1');
   } catch {
     return ''; // not there now
-  }
-}
-
-/** @param group 0 or no number: there is none */
-function endGroup(group: number): void {
-  if (!(group > 1)) return;
-  try {
-    process.kill(-group, 'SIGKILL');
-  } catch {
-    // it is gone already
-  }
-}
-
-export function isAlive(pid: number): boolean {
-  if (!(pid > 1)) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { initServer } from './init-server.ts';
 import { endGroup } from './process-group.ts';
 import { scriptRunner } from './script.ts';
@@ -111,7 +112,10 @@ export async function startScratchBox(options: ScratchOptions, say: (text: strin
     script,
     root,
     reboot() {
-      if (!goingDown) rebooting = reboot();
+      // Once a boot, however many ask for it.
+      if (goingDown) return;
+      goingDown = true;
+      rebooting = sleep(50).then(reboot); // the answer first
     },
   });
   await boot();

@@ -40,7 +40,7 @@ const verbs: Record<string, (parts: InitParts, unit: string) => Promise<Result>>
   // Units are read anew whenever they are asked for.
   'daemon-reload': async () => done,
   async reboot({ reboot }) {
-    setTimeout(reboot, 50); // the answer first
+    reboot();
     return done;
   },
 };

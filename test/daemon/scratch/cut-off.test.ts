@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import type { Publisher } from '../../support/publisher.ts';
-import { expectWhole, it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
+import { it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
+import { expectWhole } from '../../support/scratch-expectations.ts';
 import { noise, type Release, release } from '../../support/scratch-release.ts';
 
 /** Large and slow enough that each step takes a while. */

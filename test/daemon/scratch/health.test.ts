@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import { codeOf, expectUsable, expectWhole, it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
+import { it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
+import { codeOf, expectUsable, expectWhole } from '../../support/scratch-expectations.ts';
 import { release } from '../../support/scratch-release.ts';
 
 const version = 1_550_000_002;
@@ -20,7 +21,7 @@ describe.concurrent('After the reboot', () => {
     serve,
   }) => {
     const { url, publish } = await serve(release(version, { program: '#!/bin/sh\nexit 1\n' }));
-    const box = await newBox({ config: { server_url: url } });
+    const box = await newBox({ config: { server_url: url, health_stable_s: 2 } });
     const first = await box.cli('check', '--install', '--wait');
     expect(first.last).toMatchObject({ outcome: 'rolled back', because: { code: 'HEALTH_FAILED' }, step: 'confirm' });
     expect(first.exitCode).toBe(6);

@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import { codeOf, expectUsable, expectWhole, it, oldRelease } from '../../support/scratch-box.ts';
+import { it, oldRelease } from '../../support/scratch-box.ts';
+import { codeOf, expectUsable, expectWhole } from '../../support/scratch-expectations.ts';
 import { held, release } from '../../support/scratch-release.ts';
 
 const journal = 'var/lib/opq-updater/journal.json';

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import { codeOf, expectUsable, expectWhole, it, oldRelease } from '../../support/scratch-box.ts';
+import { it, oldRelease } from '../../support/scratch-box.ts';
+import { codeOf, expectUsable, expectWhole } from '../../support/scratch-expectations.ts';
 import { noise, type Release, release } from '../../support/scratch-release.ts';
 
 // More of them, or the same ones again: OPQ_TEST_CUTS=200 OPQ_TEST_SEED=1234.

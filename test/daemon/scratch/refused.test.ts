@@ -4,14 +4,8 @@ import { type ErrorCode, errorCodes } from '../../../protocol/errors.ts';
 import { packageName } from '../../../protocol/version.ts';
 import { makeKey } from '../../support/packages.ts';
 import type { UpdateServer } from '../../support/publisher.ts';
-import {
-  type BoxOptions,
-  expectUsable,
-  expectWhole,
-  it,
-  oldRelease,
-  type ScratchBox,
-} from '../../support/scratch-box.ts';
+import { type BoxOptions, it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
+import { expectUsable, expectWhole } from '../../support/scratch-expectations.ts';
 import { release } from '../../support/scratch-release.ts';
 
 const good = release(1_550_000_002);

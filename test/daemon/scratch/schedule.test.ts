@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
 import { packageName } from '../../../protocol/version.ts';
-import { expectWhole, it, oldRelease } from '../../support/scratch-box.ts';
+import { it, oldRelease } from '../../support/scratch-box.ts';
+import { expectWhole } from '../../support/scratch-expectations.ts';
 import { pack, type Release, release, service } from '../../support/scratch-release.ts';
 
 const opqRelease = fileURLToPath(new URL('../../../dist/opq-release.js', import.meta.url));

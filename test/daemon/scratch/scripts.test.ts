@@ -2,15 +2,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { describe, expect } from 'vitest';
 import type { ErrorCode } from '../../../protocol/errors.ts';
 import type { HistoryEntry } from '../../../protocol/views.ts';
-import {
-  codeOf,
-  expectUsable,
-  expectWhole,
-  isAlive,
-  it,
-  oldRelease,
-  type ScratchBox,
-} from '../../support/scratch-box.ts';
+import { isAlive } from '../../support/processes.ts';
+import { it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
+import { codeOf, expectUsable, expectWhole } from '../../support/scratch-expectations.ts';
 import { release, type ScriptLines } from '../../support/scratch-release.ts';
 
 const version = 1_550_000_002;

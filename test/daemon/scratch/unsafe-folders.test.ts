@@ -11,7 +11,8 @@ import {
 import { dirname, join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { packageFolder, packageName } from '../../../protocol/version.ts';
-import { expectUsable, expectWhole, it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
+import { it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
+import { expectUsable, expectWhole } from '../../support/scratch-expectations.ts';
 import { readTree, release } from '../../support/scratch-release.ts';
 
 const good = release(1_550_000_002);

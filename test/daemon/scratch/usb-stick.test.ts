@@ -2,7 +2,8 @@ import { copyFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 import { packageName } from '../../../protocol/version.ts';
-import { expectUsable, expectWhole, it, oldRelease } from '../../support/scratch-box.ts';
+import { it, oldRelease } from '../../support/scratch-box.ts';
+import { expectUsable, expectWhole } from '../../support/scratch-expectations.ts';
 import { release } from '../../support/scratch-release.ts';
 
 const good = release(1_550_000_002);

@@ -25,8 +25,11 @@ export interface Checks {
   start(): Promise<void>;
   /** @throws UpdateError of the channel; the failure is counted and shown */
   ask(): Promise<Offer | null>;
-  /** A failure of what was offered counts like one of asking; a success ends the wait. */
-  count(ok: boolean): Promise<void>;
+  /**
+   * A failure of what was offered counts like one of asking; a success ends the wait.
+   * @param atLeast failures that are known from before this boot
+   */
+  count(ok: boolean, atLeast?: number): Promise<void>;
   readonly asking: boolean;
   readonly offer: Offer | null;
   readonly last: { readonly at: string; readonly fault: Fault | null } | null;
@@ -47,8 +50,8 @@ export function openChecks({ newWorker, places, clock, config, log }: Parts, cha
     changed();
   }
 
-  async function count(ok: boolean): Promise<void> {
-    const failures = ok ? 0 : memory.failures + 1;
+  async function count(ok: boolean, atLeast = 0): Promise<void> {
+    const failures = ok ? 0 : Math.max(memory.failures + 1, atLeast);
     const waitMs = Math.min(firstWaitMs * 2 ** Math.min(failures - 1, 20), longestWaitMs);
     await save({ failures, backOffUntilMs: ok ? 0 : clock.now() + waitMs });
   }

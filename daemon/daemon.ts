@@ -11,6 +11,7 @@ import type { Offer, Update } from './facts.ts';
 import { privateFolder, readIfThere, removeUnfinished, writeFileSafely } from './files.ts';
 import { readFloor } from './floor.ts';
 import { closedGate, type GateFacts, lookAtGates } from './gates.ts';
+import { failuresInARow, readHistory } from './history.ts';
 import { listKeys } from './keys.ts';
 import { readQuarantine } from './quarantine.ts';
 import { openSchedule, type Schedule } from './schedule.ts';
@@ -62,13 +63,18 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
       log.info('update ended', { update: entry.id, to, outcome, because: because?.code });
       // An undo that a person asked for says nothing of the server or the release.
       if (outcome === 'undone' || outcome === 'cancelled') return;
-      void checks.count(outcome === 'confirmed').then(() => schedule.retryAt(checks.backOffUntilMs));
+      countEnd(outcome === 'confirmed', to).catch((error) => log.error('the end of the update was not counted', error));
     },
   });
   const schedule = openSchedule(
     { boxId: await boxId(tools), firstCheckMs, now: clock.now },
     () => void scheduledCheck(),
   );
+
+  async function countEnd(ok: boolean, to: number): Promise<void> {
+    await checks.count(ok, failuresInARow(await readHistory(places), to));
+    schedule.retryAt(checks.backOffUntilMs);
+  }
 
   async function scheduledCheck(): Promise<void> {
     try {
@@ -195,8 +201,9 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
     log.warn('no usable key is pinned on this box: there will be no updates', { folder: values.trusted_keys_path });
   }
   await checks.start();
-  schedule.apply(values);
+  // Before anything may begin by itself.
   await updates.start();
+  schedule.apply(values);
   return daemon;
 }
 

@@ -39,6 +39,12 @@ export async function recordEnd(places: Places, at: At<'idle'>, endedAt: string)
   return entry;
 }
 
+/** How often in a row this release did not make it, up to now: what happened before a reboot counts as well. */
+export function failuresInARow(newestFirst: readonly HistoryEntry[], to: number): number {
+  const end = newestFirst.findIndex((entry) => entry.to !== to || entry.outcome === 'confirmed');
+  return end === -1 ? newestFirst.length : end;
+}
+
 export const explain = ({ code, message }: { code: ErrorCode; message: string }) => ({
   code,
   message,

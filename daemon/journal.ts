@@ -57,7 +57,10 @@ async function keepAside(path: string): Promise<string> {
   for (let n = 1; ; n++) {
     const kept = `${path}.bad-${n}`;
     if (n < 10 && (await exists(kept))) continue;
-    await rename(path, kept);
-    return kept;
+    // A disk that takes no writes must not keep the updater from starting.
+    return rename(path, kept).then(
+      () => kept,
+      () => path,
+    );
   }
 }

@@ -24,7 +24,8 @@ export async function main(verb: string, args: string[]): Promise<number> {
     const error = asUpdateError(thrown);
     console.error(`opq-updater: ${error.code}: ${error.message}\n  ${error.todo}`);
     if (error.code === 'INTERNAL') console.error(error.cause);
-    return errorCodes[error.code].exit;
+    // At once: timers that are already set must not keep half a daemon alive.
+    process.exit(errorCodes[error.code].exit);
   }
 }
 

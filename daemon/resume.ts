@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { UpdateError } from '../protocol/errors.ts';
+import { parseInstalledVersion } from '../protocol/version.ts';
 import { readAbout } from './box/snapshot.ts';
 import { steps } from './engine.ts';
 import type { Because, Update } from './facts.ts';
@@ -91,16 +91,15 @@ function resume(at: At, boot: Boot): At {
 }
 
 /**
- * The way back by a snapshot alone, without a journal: it says itself what it is of.
- * @throws UpdateError NOTHING_TO_UNDO when there is none
+ * The way back by a snapshot alone, without a journal: it says itself what it is of. One that does not is damaged,
+ * which the restore finds out before it touches anything.
  */
 export async function undoTrial({ clock }: Tools, folder: string, because: Because): Promise<At<'rollback'>> {
-  const { from, to, update: id, active = '' } = await readAbout(folder);
-  if (!id) throw new UpdateError('NOTHING_TO_UNDO', 'No snapshot of an earlier release is kept.');
+  const { from, to, update: id = 'unknown', active = '' } = await readAbout(folder);
   const update: Update = {
     id,
-    from: from === 'none' ? null : Number(from),
-    to: Number(to),
+    from: parseInstalledVersion(from ?? '') ?? null,
+    to: parseInstalledVersion(to ?? '') ?? 0,
     by: 'person',
     source: { kind: 'file', path: '' },
     retry: false,

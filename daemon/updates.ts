@@ -1,6 +1,9 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import type { HistoryEntry, Progress, StepView, UpdateStep, UpdateView } from '../protocol/views.ts';
 import { updateSteps } from '../protocol/views.ts';
+import { readAbout } from './box/snapshot.ts';
 import { clearUp } from './clear-up.ts';
 import { follow, type Rest } from './engine.ts';
 import type { Because, Update } from './facts.ts';
@@ -128,10 +131,22 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     }
   }
 
-  /** The release before the confirmed one goes on trial again. @throws UpdateError NOTHING_TO_UNDO */
+  /** The release before the confirmed one goes on trial again. @throws UpdateError NOTHING_TO_UNDO, SNAPSHOT_DAMAGED */
   async function takeBack(): Promise<At<'rollback'>> {
     const because: Because = { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'rollback' };
+    if (!(await readAbout(places.previous)).update) {
+      throw new UpdateError('NOTHING_TO_UNDO', 'No snapshot of an earlier release is kept.');
+    }
+    // Looked at before anything is stopped: a healthy box is not taken down for a copy that cannot be used.
+    if (!(await base.box.snapshotIntact(places.previous))) {
+      throw new UpdateError(
+        'SNAPSHOT_DAMAGED',
+        'The kept copy of the earlier release is damaged; nothing was touched.',
+      );
+    }
     const start = await undoTrial(tools(), places.previous, because);
+    // What the guard counted when this was on trial before.
+    for (const name of ['boots', 'guard-tries']) await rm(join(places.previous, name), { force: true });
     await renameSafely(places.previous, places.trial);
     return start;
   }

@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../protocol/config-keys.ts';
 import { UpdateError } from '../protocol/errors.ts';
@@ -44,17 +44,30 @@ export function undoablePaths(config: Config, asked: readonly string[]): string[
   return [...new Set(all)].filter((path) => !all.some((other) => other !== path && isWithin(path, other))).sort();
 }
 
+/** @see proc(5): the fifth field, with blanks and the like as octal escapes */
+const mountPoints = (mountinfo: string): string[] =>
+  mountinfo
+    .split('\n')
+    .flatMap(
+      (line) =>
+        line.split(' ')[4]?.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8))) ??
+        [],
+    );
+
 /**
- * A link in a path would have the copy made of one folder and the script write to another.
+ * A link in a path would have the copy made of one folder and the script write to another; what is mounted on or in
+ * one is not in the copy and could not be renamed.
  * @throws UpdateError PATH_NOT_UNDOABLE
  */
-export async function refuseLinks(root: string, paths: readonly string[]): Promise<void> {
+export async function refuseDetours(root: string, paths: readonly string[]): Promise<void> {
   const real = await realpath(root);
+  const mounts = mountPoints(await readFile('/proc/self/mountinfo', 'utf8'));
   for (const path of paths) {
     const place = join(real, path);
     const leads = (await exists(place)) ? await realpath(place) : place;
-    if (leads === place) continue;
-    throw new UpdateError('PATH_NOT_UNDOABLE', `${path} may not be written by a release: it leads to ${leads}.`);
+    const mount = mounts.find((mounted) => isWithin(mounted, place));
+    const why = leads !== place ? `it leads to ${leads}` : mount && `${mount} is another file system`;
+    if (why) throw new UpdateError('PATH_NOT_UNDOABLE', `${path} may not be written by a release: ${why}.`);
   }
 }
 

@@ -47,7 +47,10 @@ on_trial() { [ -d "$trial" ] && [ ! -e "$trial/guard" ]; }
 
 put_back() { # REASON SENTENCE
     tries=$(($(number "$trial/guard-tries" 0) + 1))
-    put "$trial/guard-tries" "$tries"
+    if ! put "$trial/guard-tries" "$tries"; then
+        say "$2: but the disk takes no writes, so nothing can be put back"
+        return 1
+    fi
     if [ "$tries" -gt 3 ]; then
         say "$2: but the earlier release could not be put back in three tries; the updater has to"
         return 1

@@ -20,6 +20,10 @@ say() { printf 'restore: %s\n' "$*" >&2; }
 installed() { if [ -x "/usr/bin/$1" ]; then echo "/usr/bin/$1"; else echo "/bin/$1"; fi; }
 tar=$(installed tar)
 sha256sum=$(installed sha256sum)
+rm=$(installed rm)
+
+# Never into what is mounted below: it is not in the snapshot.
+remove() { "$rm" -rf --one-file-system "$@"; }
 
 if [ $# -ne 2 ] || [ ! -d "$1" ] || [ ! -d "$2" ]; then
     say "usage: restore.sh SNAPSHOT ROOT"
@@ -44,16 +48,16 @@ put_back() { # FOLDER
     target=$root/$1
     new=$(aside "$target").new
     old=$(aside "$target").old
-    mkdir -p "$(dirname "$target")" && rm -rf "$new" || return 1
+    mkdir -p "$(dirname "$target")" && remove "$new" || return 1
     if mkdir "$new" && unpack "$1" "$new" &&
         "$tar" --compare --file="$snapshot/tree.tar" --directory="$new" -- "$1" >/dev/null && sync; then
-        rm -rf "$old" || return 1
+        remove "$old" || return 1
         if [ -e "$target" ] || [ -L "$target" ]; then mv "$target" "$old" || return 1; fi
         mv "$new/$1" "$target" || return 1
-        rm -rf "$new" "$old"
+        remove "$new" "$old"
     else
         say "no room beside $target, it is unpacked in its place"
-        rm -rf "$new" "$target" "$old" || return 1
+        remove "$new" "$target" "$old" || return 1
         unpack "$1" "$root/"
     fi
 }
@@ -65,7 +69,7 @@ while IFS= read -r folder; do
     put_back "$folder" || { say "$root/$folder could not be put back"; failed=1; }
 done <"$snapshot/folders"
 while IFS= read -r folder; do
-    rm -rf "$root/${folder:?}" || { say "$root/$folder could not be removed"; failed=1; }
+    remove "$root/${folder:?}" || { say "$root/$folder could not be removed"; failed=1; }
 done <"$snapshot/absent"
 sync
 [ "$failed" -eq 0 ] || exit 4

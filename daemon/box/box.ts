@@ -48,6 +48,8 @@ export interface Box {
   snapshot(folder: string, paths: readonly string[], about: Readonly<Record<string, string | number>>): Promise<void>;
   /** True when the folders are still what the snapshot holds. */
   snapshotHolds(folder: string): Promise<boolean>;
+  /** True when every byte of a snapshot is as it was when it was made. */
+  snapshotIntact(folder: string): Promise<boolean>;
   /**
    * Puts the folders of a snapshot back, byte for byte; may be called again at any point.
    * @throws UpdateError SNAPSHOT_DAMAGED (nothing was touched), RESTORE_FAILED

@@ -70,6 +70,13 @@ async function countNames(root: string, args: string[]): Promise<number | undefi
   return exitCode === 0 ? stdout.length : undefined;
 }
 
+/** True when every byte of the snapshot is as it was when it was made. */
+export async function snapshotIntact(folder: string): Promise<boolean> {
+  const { execa } = await import('execa');
+  const { exitCode } = await execa('sha256sum', ['--check', '--status', 'SHA256SUMS'], { cwd: folder, reject: false });
+  return exitCode === 0;
+}
+
 /**
  * Puts a snapshot back by the restore program, the same one that the guard calls.
  * @throws UpdateError SNAPSHOT_DAMAGED (nothing was touched), RESTORE_FAILED

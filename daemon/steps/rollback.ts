@@ -1,19 +1,36 @@
-import type { ErrorCode } from '../../protocol/errors.ts';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ErrorCode, UpdateError } from '../../protocol/errors.ts';
 import type { Because } from '../facts.ts';
 import type { At, Step } from '../machine.ts';
-import { running } from './stop.ts';
+import { running, startAgain } from './stop.ts';
 
 /** Puts the snapshot back. May be begun any number of times, from any state of the folders. */
 export const rollback: Step<'rollback'> = {
   resume: (at) => at,
 
-  async run(at, { box, places, log }) {
+  async run(at, tools) {
+    const { box, places, log, clock } = tools;
     const { code, message } = at.because;
     log.warn(`the earlier release is put back: ${code} ${message}`, { version: at.update.from });
+    if (!(await box.snapshotIntact(places.trial))) {
+      throw new UpdateError('SNAPSHOT_DAMAGED', 'The copy of the earlier release is damaged; nothing was touched.');
+    }
+    // The guard grants the undo as much time as a trial.
+    await writeFile(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
     // It may have outlived the daemon that started it.
     await box.killScript();
-    for (const name of running(at.baseline)) await box.stopService(name);
-    await box.restore(places.trial);
+    for (const name of running(at.baseline)) {
+      // A service of a bad release that does not stop must not keep the good one away: the reboot ends it.
+      await box.stopService(name).catch((error) => log.error(`${name} runs on during the undo`, error));
+    }
+    try {
+      await box.restore(places.trial);
+    } catch (error) {
+      // Better than nothing until somebody looks at it.
+      await startAgain(at.baseline, tools);
+      throw error;
+    }
     await box.sync();
     return { ...at, step: 'restored', bootId: await box.bootId() };
   },
@@ -25,6 +42,8 @@ const blamed: ReadonlySet<ErrorCode> = new Set([
   'INSTALL_TIMED_OUT',
   'WRONG_VERSION_INSTALLED',
   'HEALTH_FAILED',
+  // A person did not want it: by itself the box does not take it again.
+  'ROLLED_BACK',
 ]);
 
 /** The way back from a box on trial. */

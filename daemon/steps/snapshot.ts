@@ -5,7 +5,7 @@ import { heartbeatLimitS } from '../heartbeat.ts';
 import type { At, Step } from '../machine.ts';
 import { needSpace } from '../space.ts';
 import type { Tools } from '../tools.ts';
-import { refuseLinks, undoablePaths } from '../writable.ts';
+import { refuseDetours, undoablePaths } from '../writable.ts';
 import { running } from './stop.ts';
 
 /** Copies, while the services still run, every folder that the release may write, and notes how healthy the box is. */
@@ -16,7 +16,7 @@ export const snapshot: Step<'snapshot'> = {
     const { box, config, places, cancelled, log } = tools;
     const { values } = await config();
     const paths = undoablePaths(values, at.release.writablePaths);
-    await refuseLinks(places.root, paths);
+    await refuseDetours(places.root, paths);
     if (!paths.some((path) => values.installed_version_path.startsWith(`${path}/`))) {
       const message = `${values.installed_version_path} is in none of the writable paths, so it could not be put back.`;
       throw new UpdateError('PATH_NOT_UNDOABLE', message);

@@ -46,6 +46,8 @@ export const stop: Step<'stop'> = {
 export const running = (baseline: Readonly<Record<string, string>>): string[] =>
   Object.keys(baseline).filter((name) => baseline[name] === 'active');
 
-export async function startAgain(baseline: Readonly<Record<string, string>>, { box }: Tools): Promise<void> {
-  for (const name of running(baseline)) await box.startService(name);
+export async function startAgain(baseline: Readonly<Record<string, string>>, { box, log }: Tools): Promise<void> {
+  for (const name of running(baseline)) {
+    await box.startService(name).catch((error) => log.error(`${name} could not be started again`, error));
+  }
 }

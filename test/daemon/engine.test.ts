@@ -227,3 +227,51 @@ function fastClock(): () => number {
   let ms = 0;
   return () => (ms += 5000);
 }
+
+it('stops no service for a copy that is damaged', async () => {
+  const box = await scene({
+    async runScript() {
+      await writeFile(`${box.places.trial}/tree.tar`, 'rotten');
+      box.calls.length = 0;
+      return { exitCode: 1, timedOut: false };
+    },
+  });
+  await run(box);
+  expect(box.calls).toEqual([]);
+});
+
+it('puts the earlier release back though a service of the bad one does not stop', async () => {
+  let stops = 0;
+  const box = await scene({
+    async stopService() {
+      if (++stops > 1) throw new UpdateError('SERVICE_NOT_STOPPED', 'played');
+    },
+    runScript: async () => ({ exitCode: 1, timedOut: false }),
+  });
+  const { rest } = await run(box);
+  expect(rest).toMatchObject({ step: 'idle', because: { code: 'INSTALL_SCRIPT_FAILED' } });
+});
+
+it('is stuck, not dead, when journal and snapshot are both lost on trial', async () => {
+  const box = await scene();
+  await mkdir(box.places.trial);
+  await writeFile(box.places.journal, 'garbage');
+  const { at } = await whereWeWere(box.tools);
+  expect(at).toMatchObject({ step: 'rollback', because: { code: 'JOURNAL_UNREADABLE' } });
+  expect(await follow(at, box.tools)).toMatchObject({ step: 'stuck', stuckBecause: { code: 'SNAPSHOT_DAMAGED' } });
+});
+
+it.each(['boots', 'heartbeat', 'deadline'])('finishes what the guard put back because of its %s', async (reason) => {
+  const box = await scene();
+  await box.box.snapshot(box.places.trial, ['/usr/local/box-config-daemon'], {
+    update: 'u1',
+    from: oldVersion,
+    to: newVersion,
+  });
+  await writeFile(`${box.places.trial}/guard`, `reason=${reason}\n`);
+  const { at } = await whereWeWere(box.tools);
+  expect(at).toMatchObject({ step: 'restored', because: { code: 'GUARD_RESTORED' }, blame: reason !== 'boots' });
+  expect(await follow(at, box.tools)).toMatchObject({ step: 'idle', because: { code: 'GUARD_RESTORED' } });
+  expect(await exists(box.places.trial)).toBe(false);
+  expect(box.calls).toEqual([]);
+});

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { Because, Update } from '../../daemon/facts.ts';
-import { readHistory, recordEnd } from '../../daemon/history.ts';
+import { failuresInARow, readHistory, recordEnd } from '../../daemon/history.ts';
 import type { At } from '../../daemon/machine.ts';
 import { type Places, placesUnder } from '../../daemon/places.ts';
 import { anUpdate } from '../support/fake-box.ts';
@@ -77,3 +77,17 @@ it.each([
     expect(await record(end({ seconds }, because))).toMatchObject({ outcome, step: because?.step ?? 'confirm' });
   },
 );
+
+it('counts the ends in a row of a release that did not make it, over reboots', async () => {
+  const bad: Because = { code: 'WRITE_FAILED', message: 'x', step: 'install' };
+  const count = async (to: number) => failuresInARow(await readHistory(places), to);
+  expect(await count(2)).toBe(0);
+  await record(end({ id: 'u1', to: 2 }, bad));
+  await record(end({ id: 'u2', to: 2 }, bad));
+  expect(await count(2)).toBe(2);
+  expect(await count(3)).toBe(0);
+  await record(end({ id: 'u3', to: 2 }));
+  expect(await count(2)).toBe(0);
+  await record(end({ id: 'u4', to: 2 }, bad));
+  expect(await count(2)).toBe(1);
+});

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { refuseLinks, undoablePaths } from '../../daemon/writable.ts';
+import { refuseDetours, undoablePaths } from '../../daemon/writable.ts';
 import { judgeConfig } from '../../protocol/config.ts';
 import { codeOf, errorOf } from '../support/error-of.ts';
 
@@ -120,6 +120,6 @@ it('refuses a path that leads through a link to somewhere else', async () => {
   await mkdir(join(root, 'var'));
   await symlink('/run', join(root, 'var/run'));
   await symlink('../run', join(root, 'etc/box'));
-  await refuseLinks(root, ['/etc/opq', '/usr/local/not-there-yet']);
-  expect(await codeOf(refuseLinks(root, ['/etc/opq', '/etc/box/box']))).toBe('PATH_NOT_UNDOABLE');
+  await refuseDetours(root, ['/etc/opq', '/usr/local/not-there-yet']);
+  expect(await codeOf(refuseDetours(root, ['/etc/opq', '/etc/box/box']))).toBe('PATH_NOT_UNDOABLE');
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Box, Service } from '../../daemon/box/box.ts';
-import { makeSnapshot, restoreSnapshot, snapshotHolds } from '../../daemon/box/snapshot.ts';
+import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../../daemon/box/snapshot.ts';
 import type { Update } from '../../daemon/facts.ts';
 import { loadConfig } from '../../daemon/load-config.ts';
 import { openLog } from '../../daemon/log.ts';
@@ -87,6 +87,7 @@ export async function scene(
     runProgram: async () => ({ exitCode: 0, output: '' }),
     snapshot: (folder, paths, about) => makeSnapshot(root, folder, paths, about),
     snapshotHolds: (folder) => snapshotHolds(root, folder),
+    snapshotIntact,
     restore: (folder) => restoreSnapshot(root, folder),
     sync: async () => {},
     reboot: async () => nextBoot('orderly'),

@@ -14,11 +14,11 @@ export function processesOf(folder: string): number[] {
 }
 
 /** @param group 0 or no number: there is none */
-export const endGroup = (group: number): void => (group > 1 ? end(-group) : undefined);
+export const killGroup = (group: number): void => (group > 1 ? send('SIGKILL', -group) : undefined);
 
-export function end(pid: number): void {
+export function send(signal: NodeJS.Signals, pid: number): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch {
     // it is gone already
   }

@@ -9,7 +9,7 @@ import { it as plainIt, vi } from 'vitest';
 import { askInit } from '../../daemon/box/scratch/init-client.ts';
 import { type HistoryEntry, type Status, updateSteps } from '../../protocol/views.ts';
 import { type Daemon, daemonAt } from '../../ui/cli/client.ts';
-import { end, endGroup, isAlive, processesOf } from './processes.ts';
+import { isAlive, killGroup, processesOf, send } from './processes.ts';
 import { openPublisher, type Publisher, type UpdateServer } from './publisher.ts';
 import { type Release, readTree, release, writeTree } from './scratch-release.ts';
 import { type SlowLine, slowLine } from './slow-line.ts';
@@ -147,19 +147,20 @@ function boxIn(work: string, firstCheckS: number) {
     /** All its processes end at once, as when the mains go. */
     async cutPower(): Promise<void> {
       if (!init) return;
-      // First of all the one that would start others again; then at once who would notice that it is gone.
-      endGroup(init.pid);
-      for (const name of ['daemon-group', 'script-group']) endGroup(Number(textOf(at(`var/lib/scratch/${name}`))));
+      // Stopped before they end: nobody may notice that another one is gone.
+      for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
+        for (const pid of processesOf(work)) send(signal, pid);
+      }
       await init.gone;
       init = undefined;
       await until('the end of all processes', () => {
         const left = processesOf(work);
-        for (const pid of left) end(pid);
+        for (const pid of left) send('SIGKILL', pid);
         return left.length === 0;
       });
     },
     /** The daemon alone ends, with its worker; the box starts it again. */
-    killDaemon: (): void => endGroup(Number(textOf(at('var/lib/scratch/daemon-group')))),
+    killDaemon: (): void => killGroup(Number(textOf(at('var/lib/scratch/daemon-group')))),
 
     /** Runs opq-updater on this box to its end: exit code, and the last document that it printed. */
     cli: (...args: string[]): Promise<{ exitCode: number; last: Document }> =>

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { UpdateError } from '../../../protocol/errors.ts';
 import type { Box, ScriptEnd, Service } from '../box.ts';
-import { makeSnapshot, restoreSnapshot, snapshotHolds } from '../snapshot.ts';
+import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
 import { freeBytes, sizeOf } from '../space.ts';
 import { syncFileSystem } from '../sync.ts';
 import { readBootId } from './init.ts';
@@ -64,6 +64,7 @@ export function scratchBox(root: string): Box {
 
     snapshot: (folder, paths, about) => makeSnapshot(root, folder, paths, about),
     snapshotHolds: (folder) => snapshotHolds(root, folder),
+    snapshotIntact,
     restore: (folder) => restoreSnapshot(root, folder),
     sync: () => syncFileSystem(root),
 

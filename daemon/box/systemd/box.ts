@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { UpdateError } from '../../../protocol/errors.ts';
 import { exists } from '../../files.ts';
 import type { Box } from '../box.ts';
-import { makeSnapshot, restoreSnapshot, snapshotHolds } from '../snapshot.ts';
+import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
 import { freeBytes, sizeOf } from '../space.ts';
 import { checkUp } from './check-up.ts';
 import { hardware } from './hardware.ts';
@@ -57,6 +57,7 @@ export function systemdBox(): Box {
 
     snapshot: (folder, paths, about) => makeSnapshot('/', folder, paths, about),
     snapshotHolds: (folder) => snapshotHolds('/', folder),
+    snapshotIntact,
     async restore(folder) {
       await restoreSnapshot('/', folder);
       // Units may have come back or gone.

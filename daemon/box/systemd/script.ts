@@ -12,6 +12,8 @@ const confinement = (paths: readonly string[], timeoutMs: number): Readonly<Reco
   ProtectSystem: 'strict',
   // Exactly what the snapshot holds: what the script can change on disk is what can be put back.
   ReadWritePaths: paths.map((path) => `"${path}"`).join(' '),
+  // Ours: a release that changed it could end all updates.
+  ReadOnlyPaths: '-/etc/opq/updater_config.json',
   PrivateTmp: 'yes',
   ProtectKernelModules: 'yes',
   ProtectKernelTunables: 'yes',

@@ -95,6 +95,7 @@ describe.concurrent('After the reboot', () => {
     expect(last).toMatchObject({ id, outcome: 'undone', because: { code: 'ROLLED_BACK' } });
     expect(exitCode).toBe(0);
     await expectWhole(box, oldRelease);
-    expect(box.has('var/lib/opq-updater/quarantine.json')).toBe(false);
+    // Nor does it come back by itself.
+    expect(await codeOf(box.install(path))).toBe('QUARANTINED');
   });
 });

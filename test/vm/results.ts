@@ -1,0 +1,79 @@
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+
+/** How one scenario went; one line of the results file. */
+export interface Result {
+  readonly name: string;
+  readonly passed: boolean;
+  readonly about: string;
+  readonly cuts: number;
+  /** Boots that hung and were tried once more. */
+  readonly secondTries: number;
+  /** The end state, or what was wrong. */
+  readonly end: string;
+  readonly seconds: number;
+  readonly finishedAt: string;
+  /** What was tested: a result for another package says nothing about this one. */
+  readonly tested: string;
+}
+
+export interface Results {
+  add(result: Result): void;
+  passed(name: string): boolean;
+  /** The last of each scenario, in the order in which they first ran. */
+  all(): Result[];
+}
+
+/**
+ * Results that outlive a broken-off run: each is a line in a file as soon as it is known, and the table is made anew.
+ * @param resume keeps what the file has about the same `tested`; otherwise it begins empty
+ */
+export function openResults(file: string, table: string, tested: string, resume: boolean): Results {
+  const found = new Map<string, Result>();
+  const old = resume && existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
+  for (const result of old.flatMap(parse)) if (result.tested === tested) found.set(result.name, result);
+  const all = () => [...found.values()];
+  writeFileSync(file, all().map(line).join(''));
+  return {
+    add(result) {
+      found.set(result.name, result);
+      appendFileSync(file, line(result));
+      writeFileSync(table, markdown(all()));
+    },
+    passed: (name) => found.get(name)?.passed === true,
+    all,
+  };
+}
+
+const line = (result: Result): string => `${JSON.stringify(result)}\n`;
+
+function parse(text: string): Result[] {
+  try {
+    return [JSON.parse(text) as Result];
+  } catch {
+    return []; // the line that was being written when the run was broken off
+  }
+}
+
+/** The last line of a run: what was proven, or not. */
+export function verdict(results: readonly Result[]): string {
+  const sum = (of: (result: Result) => number) => results.reduce((total, result) => total + of(result), 0);
+  const lost = results.filter(({ passed }) => !passed).length;
+  return `${results.length} scenarios, ${sum(({ cuts }) => cuts)} cuts, ${lost} lost`;
+}
+
+export function markdown(results: readonly Result[]): string {
+  const cell = (text: string) => text.split('\n')[0]!.replaceAll('|', '\\|');
+  const rows = results.map(({ name, passed, about, cuts, secondTries, end, seconds }) => {
+    const hung = secondTries > 0 ? ` (${secondTries} hung boot tried again)` : '';
+    const state = `${passed ? '' : '**LOST**: '}${cell(end)}${hung}`;
+    return `| ${name} | ${cell(about)} | ${cuts} | ${state} | ${seconds} |`;
+  });
+  return [
+    '| scenario | what was done | cuts | end state | seconds |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+    verdict(results),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,68 @@
+#!/bin/sh
+# run.sh - boots real boxes in QEMU, updates them, cuts their power, and looks what is left. See README.md beside it.
+# The last line is "N scenarios, N cuts, N lost"; exit code 0 only when none was lost.
+set -eu
+
+usage() {
+    cat <<'END'
+usage: sh test/vm/run.sh [all | quick | NAME ...] [--resume] [--table FILE]
+
+  all           every scenario (as with no name)
+  quick         the few that run on every change
+  --resume      goes on with a run that was broken off: skips what passed with the same package
+  --table FILE  writes the table of results there (default: table.md in the cache)
+
+OPQ_VM_CACHE    folder for images, results and what failed scenarios leave (default: .vm in this checkout)
+END
+}
+
+for option; do
+    case $option in
+        --help | -h) usage; exit 0 ;;
+    esac
+done
+
+# The table is the caller's, wherever the rest happens.
+from=$PWD
+repo=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$repo"
+# Tools of file systems, also for one who has logged in as a common user.
+PATH=$PATH:/usr/sbin:/sbin
+export PATH
+
+# program:Debian package
+needed='mmdebstrap:mmdebstrap qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils mke2fs:e2fsprogs
+    busybox:busybox-static cpio:cpio modprobe:kmod nc:netcat-openbsd setpriv:util-linux xz:xz-utils flock:util-linux'
+programs='' packages=''
+for pair in $needed; do
+    command -v "${pair%%:*}" >/dev/null && continue
+    programs="$programs ${pair%%:*}"
+    packages="$packages ${pair##*:}"
+done
+if [ -n "$packages" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing:$packages"
+    apt-get update -qq
+    # shellcheck disable=SC2086 # a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+elif [ -n "$packages" ]; then
+    echo "run.sh: missing:$programs. As root: apt-get install$packages" >&2
+    exit 2
+fi
+if [ "$(id -u)" -ne 0 ]; then
+    echo "run.sh: has to be root, as the image holds files of every owner" >&2
+    exit 2
+fi
+
+cache=${OPQ_VM_CACHE:-$repo/.vm}
+mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+# Two runs in one cache would take each other's disks away.
+exec 9>"$cache/lock"
+flock --nonblock 9 || { echo "run.sh: another run is under way in $cache" >&2; exit 2; }
+
+sh setup/prepare.sh
+npm run --silent --if-present deb
+node_modules/.bin/esbuild test/vm/main.ts --bundle --platform=node --target=node20 --format=esm --sourcemap=inline \
+    --log-level=warning --outfile="$cache/harness.mjs"
+cd "$from"
+exec node --enable-source-maps "$cache/harness.mjs" "$repo" "$cache" "$@"

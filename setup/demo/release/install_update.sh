@@ -10,8 +10,9 @@ echo "PROGRESS 10 Stopping the service"
 sudo systemctl stop box-config-daemon.service
 
 echo "PROGRESS 30 Replacing the files"
-rm -rf "$target"
+# Its content, not the folder itself: on a real box that is where the script may write, and its parent is not.
 mkdir -p "$target" "$units"
+find "$target" -mindepth 1 -delete
 cp -R box-configuration-daemon/. "$target/"
 
 echo "PROGRESS 70 Installing the unit"

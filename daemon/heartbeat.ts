@@ -4,8 +4,6 @@ import { exists, writeFileSafely } from './files.ts';
 import type { Resident } from './tools.ts';
 
 const beatMs = 30_000;
-/** Silence of this process, in seconds, after which the guard puts the earlier release back. */
-export const heartbeatLimitS = 600;
 
 /**
  * Lets others know that this process lives: systemd, which restarts it when it hangs, and the guard, which puts the

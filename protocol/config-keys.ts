@@ -145,6 +145,14 @@ export const configKeys = {
     expected: 'whole seconds from 60 to 86400',
     meaning: 'How long a boot on trial may take to be confirmed before the earlier release is put back.',
   }),
+  trial_heartbeat_s: key({
+    type: count(180, 86_400),
+    default: 600,
+    expected: 'whole seconds from 180 to 86400',
+    meaning:
+      'Silence of an updater on trial after which the guard puts the earlier release back; too short for a slow start ' +
+      'undoes good releases.',
+  }),
   script_timeout_s: key({
     type: count(1, 86_400),
     default: 600,

@@ -1,7 +1,6 @@
 import type { Config } from '../../protocol/config-keys.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import type { Baseline } from '../facts.ts';
-import { heartbeatLimitS } from '../heartbeat.ts';
 import type { At, Step } from '../machine.ts';
 import { needSpace } from '../space.ts';
 import type { Tools } from '../tools.ts';
@@ -40,7 +39,7 @@ export const aboutOf = ({ update, baseline }: Pick<At<'stop'>, 'update' | 'basel
   // The guard's limits, as it reads nothing else.
   trial_boots: values.trial_boots,
   trial_deadline_s: values.trial_deadline_s,
-  heartbeat_s: heartbeatLimitS,
+  heartbeat_s: values.trial_heartbeat_s,
 });
 
 async function takeBaseline({ box }: Tools, services: readonly string[]): Promise<Baseline> {

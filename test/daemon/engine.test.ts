@@ -1,5 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
+import { readAbout } from '../../daemon/box/snapshot.ts';
 import { follow, maxTries, type Rest, steps } from '../../daemon/engine.ts';
 import { exists } from '../../daemon/files.ts';
 import { readJournal, saveJournal } from '../../daemon/journal.ts';
@@ -274,4 +275,16 @@ it.each(['boots', 'heartbeat', 'deadline'])('finishes what the guard put back be
   expect(await follow(at, box.tools)).toMatchObject({ step: 'idle', because: { code: 'GUARD_RESTORED' } });
   expect(await exists(box.places.trial)).toBe(false);
   expect(box.calls).toEqual([]);
+});
+
+it('hands the guard the limits of the configuration with the snapshot', async () => {
+  const box = await scene();
+  const limits = { trial_boots: 5, trial_deadline_s: 900, trial_heartbeat_s: 180 };
+  await writeFile(
+    box.places.config,
+    JSON.stringify({ ...JSON.parse(await readFile(box.places.config, 'utf8')), ...limits }),
+  );
+  await run(box);
+  const about = await readAbout(box.places.previous);
+  expect(about).toMatchObject({ trial_boots: '5', trial_deadline_s: '900', heartbeat_s: '180' });
 });

@@ -1,8 +1,9 @@
 import { readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { ErrorCode } from '../protocol/errors.ts';
+import type { ErrorCode } from '../protocol/error-codes.ts';
 import { asUpdateError } from '../protocol/errors.ts';
 import { exists, removeSafely } from './files.ts';
+import { heldCodes } from './history.ts';
 import type { At } from './machine.ts';
 import { clearDownloads } from './steps/clear-downloads.ts';
 import { packageFiles } from './steps/package-files.ts';
@@ -16,6 +17,7 @@ const wantedAgain: ReadonlySet<ErrorCode> = new Set([
   'TLS_FAILED',
   'STALLED',
   'CANCELLED',
+  ...heldCodes,
   'POWER_LOST',
   'DAEMON_DIED',
 ]);

@@ -5,15 +5,17 @@ import type { Output } from '../protocol/control.ts';
 import { faultOf } from '../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import { releaseDate, versionOfPackageName } from '../protocol/version.ts';
-import type { Initiator } from '../protocol/views.ts';
+import type { Gate, Initiator, PostponementView } from '../protocol/views.ts';
 import { availableOf, type Checks, openChecks } from './checks.ts';
 import type { Offer, Update } from './facts.ts';
 import { privateFolder, readIfThere, removeUnfinished, writeFileSafely } from './files.ts';
 import { readFloor } from './floor.ts';
-import { closedGate, type GateFacts, lookAtGates } from './gates.ts';
+import type { GateFacts } from './gates/gate.ts';
+import { closedGate, closedGates, openAgainMs } from './gates/gates.ts';
+import { type GateWatch, watchGates } from './gates/watch.ts';
 import { failuresInARow, readHistory } from './history.ts';
 import { listKeys } from './keys.ts';
-import { readQuarantine } from './quarantine.ts';
+import { postpone, postponementView } from './postponement.ts';
 import { openSchedule, type Schedule } from './schedule.ts';
 import type { Resident } from './tools.ts';
 import { openUpdates, type Updates } from './updates.ts';
@@ -25,6 +27,7 @@ export interface Daemon {
   readonly updates: Updates;
   readonly checks: Checks;
   readonly schedule: Schedule;
+  readonly gates: GateWatch;
   /** Grows with every change. */
   readonly seq: number;
   /** Called after each change; returns what ends it. */
@@ -33,7 +36,8 @@ export interface Daemon {
   check(options: { install: boolean; by: Initiator }): Promise<Output['check']>;
   install(options: { version?: number | undefined; retry: boolean }): Promise<{ id: string }>;
   installFile(options: { path: string; retry: boolean; allowDowngrade: boolean }): Promise<{ id: string }>;
-  gateFacts(offer: GateFacts['offer']): Promise<GateFacts>;
+  /** @param forS seconds; 0 ends it */
+  postpone(forS: number, reason: string): Promise<PostponementView | null>;
   stop(): void;
 }
 
@@ -58,14 +62,17 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
   const checks = openChecks(tools, changed);
   const updates = openUpdates(tools, {
     changed,
+    heldBack,
     ended(entry) {
       const { outcome, to, because } = entry;
       log.info('update ended', { update: entry.id, to, outcome, because: because?.code });
-      // An undo that a person asked for says nothing of the server or the release.
-      if (outcome === 'undone' || outcome === 'cancelled') return;
+      if (outcome === 'confirmed') gates.held.ends().catch((error) => log.error('the deferral was not ended', error));
+      // An undo that a person asked for says nothing of the server or the release; a gate that closed, neither.
+      if (outcome === 'undone' || outcome === 'cancelled' || outcome === 'held back') return;
       countEnd(outcome === 'confirmed', to).catch((error) => log.error('the end of the update was not counted', error));
     },
   });
+  const gates = watchGates(tools, { checks, isStuck: () => updates.at.step === 'stuck' });
   const schedule = openSchedule(
     { boxId: await boxId(tools), firstCheckMs, now: clock.now },
     () => void scheduledCheck(),
@@ -87,20 +94,21 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
     }
   }
 
-  async function gateFacts(offer: GateFacts['offer']): Promise<GateFacts> {
-    const loaded = await config();
-    const { values } = loaded;
-    return {
-      config: loaded,
-      keys: (await listKeys(places, values)).filter(({ fault }) => fault === null).length,
-      offer,
-      floor: await readFloor(places, values),
-      quarantine: await readQuarantine(places),
-      hardware: values.hardware ?? (await box.identity()).hardware,
-      freeBytes: await box.freeBytes(places.at(values.download_dir_path)),
-      nowMs: clock.now(),
-      backOffUntilMs: checks.backOffUntilMs,
-    };
+  /** What gates hold back is tried again when they may have opened. */
+  async function defer(look: readonly Gate[]): Promise<void> {
+    await gates.held.begins();
+    const againMs = openAgainMs(closedGates(look, 'schedule', false), clock.now());
+    if (againMs !== undefined) schedule.heldUntil(againMs);
+  }
+
+  /** Asked once more before anything is stopped. */
+  async function heldBack({ by, retry, source }: Update): Promise<UpdateError | undefined> {
+    const look = await gates.look(source.kind === 'server' ? source.offer : null, 'asked now');
+    // What the update has fetched by now takes the space that was asked for; each step looks for itself.
+    const others = look.filter(({ name }) => name !== 'space');
+    const closed = closedGate(others, by, retry);
+    if (closed && by === 'schedule') await defer(others);
+    return closed;
   }
 
   /** @throws UpdateError of the first gate that is closed */
@@ -109,18 +117,14 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
     offer: GateFacts['offer'],
   ) {
     if (!updates.resting) throw new UpdateError('BUSY', `An update is under way, in the step "${updates.at.step}".`);
-    if (updates.at.step === 'stuck' && wish.by === 'schedule') {
-      throw new UpdateError(
-        'GATE_CLOSED',
-        'The box is stuck between two releases: the next update is for a person to begin.',
-      );
-    }
-    const closed = closedGate(lookAtGates(await gateFacts(offer)), wish.by, wish.retry);
+    const look = await gates.look(offer, 'asked now');
+    const closed = closedGate(look, wish.by, wish.retry);
+    if (closed && wish.by === 'schedule') await defer(look);
     if (closed) throw closed;
     const from = (await installedVersion(places, (await config()).values)) ?? null;
     const startedAt = new Date(clock.now()).toISOString();
     const id = `${startedAt.replace(/\D/g, '').slice(0, 14)}-${randomUUID().slice(0, 6)}`;
-    updates.begin({ ...wish, id, from, startedAt, seconds: {}, signedBy: null, sha256: null });
+    updates.begin({ ...wish, id, from, startedAt, seconds: {}, cuts: [], signedBy: null, sha256: null });
     return { id };
   }
 
@@ -140,7 +144,13 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
       return () => listeners.delete(listener);
     },
     changed,
-    gateFacts,
+    gates,
+    async postpone(forS, reason) {
+      await postpone(tools, forS, reason);
+      log.info(forS === 0 ? 'updates are no longer postponed' : 'updates are postponed', { for_s: forS, reason });
+      changed();
+      return postponementView(tools);
+    },
 
     async check({ install, by }) {
       const offer = await checks.ask();

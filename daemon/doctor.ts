@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { describeProblem } from '../protocol/config.ts';
-import { asUpdateError, errorCodes } from '../protocol/errors.ts';
+import { errorCodes } from '../protocol/error-codes.ts';
+import { asUpdateError } from '../protocol/errors.ts';
 import { parsePublicKey } from '../protocol/keys.ts';
 import type { CheckUp } from '../protocol/views.ts';
 import type { Daemon } from './daemon.ts';

@@ -1,7 +1,7 @@
 /** What is known in each step: the schema of the journal, and the types of the steps, from one source. */
 import * as z from 'zod';
-import type { ErrorCode } from '../protocol/errors.ts';
-import { isErrorCode } from '../protocol/errors.ts';
+import type { ErrorCode } from '../protocol/error-codes.ts';
+import { isErrorCode } from '../protocol/error-codes.ts';
 import { updateSteps } from '../protocol/views.ts';
 
 const whole = z.int().nonnegative();
@@ -36,6 +36,8 @@ const updateSchema = z.object({
   startedAt: z.string(),
   /** Seconds spent in each step so far. */
   seconds: z.partialRecord(step, z.number()),
+  /** Power cuts on its way: the step, and how many seconds in; null = not known. */
+  cuts: z.array(z.object({ step, intoS: z.number().nullable() })).default([]),
   /** Known once the signature held. */
   signedBy: z.string().nullable(),
   sha256: z.string().nullable(),

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import * as z from 'zod';
-import { type ErrorCode, errorCodes } from '../protocol/errors.ts';
+import { type ErrorCode, errorCodes } from '../protocol/error-codes.ts';
 import { type HistoryEntry, type Outcome, type UpdateStep, updateSteps } from '../protocol/views.ts';
 import type { Because } from './facts.ts';
 import { readIfThere, syncFolder, writeFileSafely } from './files.ts';
@@ -15,10 +15,19 @@ export async function readHistory(places: Places): Promise<HistoryEntry[]> {
   return entriesIn((await readIfThere(places.history)) ?? '');
 }
 
+/** When an update ended, as far as the box knows. */
+export interface Moment {
+  /** Wall clock, ISO. */
+  readonly at: string;
+  /** False: the wall clock may be years off. */
+  readonly clockKnown: boolean;
+  readonly bootId: string;
+}
+
 /** Writes what the last update came to; again is fine, as a cut may come between this and the journal. */
-export async function recordEnd(places: Places, at: At<'idle'>, endedAt: string): Promise<HistoryEntry | undefined> {
+export async function recordEnd(places: Places, at: At<'idle'>, now: Moment): Promise<HistoryEntry | undefined> {
   if (at.update === null) return undefined;
-  const entry = entryOf(at as At<'idle'> & { update: object }, endedAt);
+  const entry = entryOf(at as At<'idle'> & { update: object }, now);
   const text = (await readIfThere(places.history)) ?? '';
   const known = entriesIn(text);
   if (known.some(({ id, outcome }) => id === entry.id && outcome === entry.outcome)) return undefined;
@@ -51,8 +60,8 @@ export const explain = ({ code, message }: { code: ErrorCode; message: string })
   todo: errorCodes[code].todo,
 });
 
-function entryOf({ update, because, outageS, scriptTail }: At<'idle'>, endedAt: string): HistoryEntry {
-  const { id, from, to, by, startedAt, signedBy, seconds } = update!;
+function entryOf({ update, because, outageS, scriptTail }: At<'idle'>, now: Moment): HistoryEntry {
+  const { id, from, to, by, startedAt, signedBy, seconds, cuts } = update!;
   const done = updateSteps.filter((step) => seconds[step] !== undefined);
   return {
     id,
@@ -63,19 +72,34 @@ function entryOf({ update, because, outageS, scriptTail }: At<'idle'>, endedAt: 
     because: because && explain(because),
     step: because?.step ?? 'confirm',
     started_at: startedAt,
-    ended_at: endedAt,
+    ended_at: now.at,
     signed_by: signedBy,
     outage_s: outageS === null ? null : Math.round(outageS * 10) / 10,
     seconds,
+    cuts: cuts.map(({ step, intoS }) => ({ step, into_s: intoS })),
+    boot_id: now.bootId,
+    clock_known: now.clockKnown,
     script_tail: scriptTail,
   };
 }
+
+/** A gate closed while the update was on its way, before anything was stopped for it. */
+export const heldCodes: readonly ErrorCode[] = [
+  'GATE_CLOSED',
+  'ASK_FIRST',
+  'POSTPONED',
+  'POWER_LOW',
+  'TOO_HOT',
+  'PACKAGES_BUSY',
+  'CLOCK_UNKNOWN',
+];
 
 function outcomeOf(because: Because | null, done: readonly UpdateStep[]): Outcome {
   if (because === null) return 'confirmed';
   if (because.code === 'ROLLED_BACK') return 'undone';
   if (because.code === 'CANCELLED') return 'cancelled';
   if (done.includes('rollback')) return 'rolled back';
+  if (heldCodes.includes(because.code)) return 'held back';
   return errorCodes[because.code].exit === 4 ? 'refused' : 'failed';
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseInstalledVersion } from '../protocol/version.ts';
+import { lastHeardOf } from './black-box.ts';
 import { readAbout } from './box/snapshot.ts';
 import { steps } from './engine.ts';
 import type { Because, Update } from './facts.ts';
@@ -16,7 +17,7 @@ const maxStuckBoots = 3;
 export const idleAt: At<'idle'> = { step: 'idle', because: null, update: null, outageS: null, scriptTail: [] };
 
 /** Where to go on after a start: from the journal, or, where that is lost, from whether there is a snapshot on trial. */
-export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number; cutIn?: At['step'] }> {
+export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number }> {
   const { box, places, config, log } = tools;
   const found = await readJournal(places);
   if (found.kind === 'unreadable') log.error('the journal is lost', found.error);
@@ -39,8 +40,21 @@ export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number
     installed: await installedVersion(places, (await config()).values),
   };
   const resumed = resume(at, boot);
-  const cut = at.step !== 'idle' && !boot.same && boot.shutdown === 'cut';
-  return { at: resumed, tries: resumed.step === at.step ? tries : 0, ...(cut ? { cutIn: at.step } : {}) };
+  const sameStep = resumed.step === at.step ? tries : 0;
+  if (at.step === 'idle' || at.step === 'stuck' || boot.same || boot.shutdown !== 'cut') {
+    return { at: resumed, tries: sameStep };
+  }
+  const cut = { step: at.step, intoS: await lastHeardOf(places, at.update.id, at.step) };
+  log.warn('power was lost in the middle of an update', { step: cut.step, into_s: cut.intoS });
+  return { at: withCut(resumed, cut), tries: sameStep };
+}
+
+/** The cut goes to the history; where it is the reason for the undo, the reason tells how far in it came. */
+function withCut(at: At, cut: Update['cuts'][number]): At {
+  if (at.step === 'idle') return at;
+  const told = { ...at, update: { ...at.update, cuts: [...at.update.cuts, cut] } } as At;
+  if (told.step !== 'rollback' || told.because.code !== 'POWER_LOST' || cut.intoS === null) return told;
+  return { ...told, because: { ...told.because, message: `${told.because.message} It was ${cut.intoS} s into it.` } };
 }
 
 /** Why the guard put the snapshot back; undefined when it did not. */
@@ -106,6 +120,7 @@ export async function undoTrial({ clock }: Tools, folder: string, because: Becau
     allowDowngrade: false,
     startedAt: new Date(clock.now()).toISOString(),
     seconds: {},
+    cuts: [],
     signedBy: null,
     sha256: null,
   };

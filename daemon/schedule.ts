@@ -7,6 +7,8 @@ export interface Schedule {
   apply(config: Config): void;
   /** After a failure the box tries again before its time; a time that is past = no need to any more. */
   retryAt(wallMs: number): void;
+  /** A gate holds an update back that may open then: tried again, each box a bit later than the other. */
+  heldUntil(wallMs: number): void;
   /** Wall clock of the next check, ms; null when there is none. */
   nextMs(): number | null;
   stop(): void;
@@ -21,6 +23,9 @@ export interface ScheduleOptions {
 
 /** How often the clock is looked at: it may jump, by years when a box without a battery learns the time. */
 const lookMs = 10 * 60_000;
+
+/** A window may be short. */
+const longestHeldJitterMs = 15 * 60_000;
 
 /** The longest wait that a timer of Node's takes. */
 const maxTimerMs = 2 ** 31 - 1;
@@ -79,6 +84,9 @@ export function openSchedule({ boxId, firstCheckMs, now }: ScheduleOptions, chec
     retryAt(wallMs) {
       if (wallMs > now() && expression !== null) plan('retry', wallMs - now());
       else drop('retry');
+    },
+    heldUntil(wallMs) {
+      if (expression !== null) plan('held', wallMs - now() + Math.min(jitterMs, longestHeldJitterMs));
     },
     nextMs() {
       const next = Math.min(dueMs + jitterMs, ...[...timers.values()].map(({ at }) => at));

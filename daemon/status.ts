@@ -1,12 +1,12 @@
 import { describeProblem } from '../protocol/config.ts';
-import { errorCodes } from '../protocol/errors.ts';
+import { errorCodes } from '../protocol/error-codes.ts';
 import type { Fault, Status } from '../protocol/views.ts';
 import { readAbout } from './box/snapshot.ts';
 import { availableOf } from './checks.ts';
 import type { Daemon } from './daemon.ts';
-import { lookAtGates } from './gates.ts';
 import { readHistory } from './history.ts';
 import { listKeys } from './keys.ts';
+import { postponementView } from './postponement.ts';
 import { updaterVersion } from './updater-version.ts';
 import { installedVersion } from './version-on-box.ts';
 
@@ -16,7 +16,6 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
   const { box, places, clock, config } = tools;
   const { values, problems } = await config();
   const { offer } = checks;
-  const facts = await daemon.gateFacts(offer);
   const installed = (await installedVersion(places, values)) ?? null;
   const keys = await listKeys(places, values);
   const { name, hardware } = await box.identity();
@@ -35,7 +34,7 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
   return {
     seq,
     at: new Date(clock.now()).toISOString(),
-    box: { name, kind: box.kind, hardware: facts.hardware ?? hardware },
+    box: { name, kind: box.kind, hardware: values.hardware ?? hardware },
     boot_id: await box.bootId(),
     updater_version: updaterVersion,
     server_url: values.server_url,
@@ -47,7 +46,8 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
     next_check_at: next === null ? null : new Date(next).toISOString(),
     last_update: (await readHistory(places))[0] ?? null,
     previous: Number.isSafeInteger(previous) ? previous : null,
-    gates: lookAtGates(facts),
+    gates: await daemon.gates.look(offer, 'as they last said'),
+    postponed: await postponementView(tools),
     warnings,
   };
 }

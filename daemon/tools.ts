@@ -1,6 +1,8 @@
 import type { LoadedConfig } from '../protocol/config.ts';
+import type { UpdateError } from '../protocol/errors.ts';
 import type { Progress } from '../protocol/views.ts';
 import type { Box } from './box/box.ts';
+import type { Update } from './facts.ts';
 import type { Log } from './log.ts';
 import type { Places } from './places.ts';
 import type { TaskInput, TaskName, TaskResult, Worker } from './work/worker.ts';
@@ -18,12 +20,14 @@ export interface Tools {
   show(progress: Progress | null): void;
   /** Aborted when a person cancels; only the steps before `stop` listen. */
   readonly cancelled: AbortSignal;
+  /** Why a gate holds this update back now, before anything was stopped for it; undefined when none does. */
+  heldBack(update: Update): Promise<UpdateError | undefined>;
   /** True once a person wants the release on trial put back. */
   undoAsked(): boolean;
 }
 
 /** What the resident part works with; each update gets a worker and a way to be cancelled of its own. */
-export interface Resident extends Omit<Tools, 'worker' | 'show' | 'cancelled' | 'undoAsked'> {
+export interface Resident extends Omit<Tools, 'worker' | 'show' | 'cancelled' | 'heldBack' | 'undoAsked'> {
   newWorker(): Worker;
 }
 

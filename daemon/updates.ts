@@ -1,20 +1,18 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
-import type { HistoryEntry, Progress, StepView, UpdateStep, UpdateView } from '../protocol/views.ts';
-import { updateSteps } from '../protocol/views.ts';
+import type { HistoryEntry, Progress, UpdateView } from '../protocol/views.ts';
+import { openBlackBox } from './black-box.ts';
 import { readAbout } from './box/snapshot.ts';
 import { clearUp } from './clear-up.ts';
 import { follow, type Rest } from './engine.ts';
 import type { Because, Update } from './facts.ts';
 import { exists, renameSafely } from './files.ts';
-import { explain, recordEnd } from './history.ts';
+import { recordEnd } from './history.ts';
 import type { At } from './machine.ts';
 import { idleAt, undoTrial, whereWeWere } from './resume.ts';
 import type { Resident, Tools } from './tools.ts';
-
-/** Steps in which nothing has been changed yet, so that a person may still cancel. */
-const cancellable: readonly string[] = ['download', 'verify', 'unpack', 'snapshot'];
+import { cancellable, viewOf } from './update-view.ts';
 
 /** A full or failing disk may be better in a minute. */
 const tryAgainMs = 60_000;
@@ -38,6 +36,7 @@ export interface Updates {
 export interface UpdatesHooks {
   changed(): void;
   ended(entry: HistoryEntry): void;
+  heldBack: Tools['heldBack'];
 }
 
 /** One update at a time: begins it, follows it to its end, writes its history. */
@@ -50,12 +49,14 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
   let worker = base.newWorker();
   let undoAsked = false;
   let stepBegan = 0;
+  const blackBox = openBlackBox(base);
 
   const tools = (): Tools => ({
     ...base,
     worker,
     cancelled: abort.signal,
     undoAsked: () => undoAsked,
+    heldBack: hooks.heldBack,
     show(next) {
       progress = next;
       hooks.changed();
@@ -72,6 +73,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
       .finally(() => {
         running = undefined;
         worker.close();
+        blackBox.rests();
         hooks.changed();
       });
   }
@@ -95,6 +97,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     at = next;
     progress = null;
     stepBegan = clock.monotonic();
+    blackBox.begins(next);
     log.info(next.step, { update: next.update.id, to: next.update.to, try: tries > 1 ? tries : undefined });
     hooks.changed();
   }
@@ -123,7 +126,10 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
 
   async function record(rest: At<'idle'>): Promise<void> {
     try {
-      const entry = await recordEnd(places, rest, new Date(clock.now()).toISOString());
+      const { box } = base;
+      const at = new Date(clock.now()).toISOString();
+      const now = { at, clockKnown: await box.clockKnown(), bootId: await box.bootId() };
+      const entry = await recordEnd(places, rest, now);
       if (entry) hooks.ended(entry);
     } catch (error) {
       // The next start writes it: the journal has it all.
@@ -155,7 +161,6 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     async start() {
       const found = await whereWeWere(tools());
       at = found.at;
-      if (found.cutIn) log.warn('power was lost in the middle of an update', { step: found.cutIn });
       const next = atRest(at) ? await finish(at) : at;
       if (next) run(next, found.tries);
     },
@@ -212,32 +217,3 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
 const atRest = (at: At): at is Rest => at.step === 'idle' || at.step === 'stuck';
 
 const busy = (at: At) => new UpdateError('BUSY', `An update is under way, in the step "${at.step}".`);
-
-function viewOf(at: At, progress: Progress | null, stepS: number): UpdateView | null {
-  if (at.step === 'idle') return null;
-  const { id, from, to, by, seconds } = at.update;
-  const because = 'because' in at ? at.because : null;
-  const now = at.step === 'stuck' ? at.stuckBecause.step : at.step;
-  const state = (name: UpdateStep): StepView['state'] => {
-    if (name === now) return at.step === 'stuck' ? 'failed' : 'now';
-    if (name === because?.step) return 'failed';
-    return seconds[name] === undefined ? 'to do' : 'done';
-  };
-  // The two steps of an undo are shown only when there is one.
-  const shown = updateSteps.filter((name) => because !== null || (name !== 'rollback' && name !== 'restored'));
-  return {
-    id,
-    from,
-    to,
-    by,
-    step: at.step,
-    steps: shown.map((name) => ({
-      name,
-      state: state(name),
-      seconds: name === now ? Math.round(((seconds[name] ?? 0) + stepS) * 10) / 10 : (seconds[name] ?? null),
-    })),
-    progress,
-    because: because && explain(because),
-    cancellable: cancellable.includes(at.step),
-  };
-}

@@ -82,6 +82,25 @@ export const configKeys = {
     expected: 'an absolute path',
     meaning: 'Folder of programs that are run after the reboot; one that fails has the earlier release put back.',
   }),
+  gates_dir: key({
+    type: absolutePath,
+    default: '/etc/opq-updater/gates.d',
+    expected: 'an absolute path',
+    meaning:
+      'Folder of programs that are asked before an update: exit 0 = go, 1 = not now, with the reason on standard output.',
+  }),
+  max_deferral_s: key({
+    type: count(3600, 365 * 86_400),
+    default: 14 * 86_400,
+    expected: 'whole seconds from 3600 to 31536000',
+    meaning: 'After so long, power, temperature, clock, dpkg and gates.d hold automatic updates back no more.',
+  }),
+  max_temperature_c: key({
+    type: count(30, 120),
+    default: 80,
+    expected: 'a whole number from 30 to 120',
+    meaning: 'Above this temperature of the processor, in degrees Celsius, the box does not update by itself.',
+  }),
   health_stable_s: key({
     type: count(0, 3600),
     default: 30,

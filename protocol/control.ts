@@ -8,11 +8,26 @@
  * events: first the whole truth (a `status`), then each change.
  */
 import * as z from 'zod';
-import { type ErrorCode, errorCodes, isErrorCode, UpdateError } from './errors.ts';
+import { type ErrorCode, errorCodes, isErrorCode } from './error-codes.ts';
+import { UpdateError } from './errors.ts';
 import { isReleaseVersion } from './version.ts';
-import type { Available, CheckUp, ConfigView, Fault, HistoryEntry, KeyView, LogLine, Status } from './views.ts';
+import type {
+  Available,
+  CheckUp,
+  ConfigView,
+  Fault,
+  Gate,
+  HistoryEntry,
+  KeyView,
+  LogLine,
+  PostponementView,
+  Status,
+} from './views.ts';
 
 export const maxRequestBytes = 64 * 1024;
+
+/** Seconds for which a person may hold updates back at a time: a postponement must not be forgotten for good. */
+export const longestPostponementS = 14 * 86_400;
 
 interface Operation<T extends z.ZodType = z.ZodType> {
   readonly method: 'GET' | 'POST';
@@ -65,6 +80,23 @@ export const operations = {
     page: true,
     input: nothing,
     about: 'Puts the earlier release back',
+  }),
+  gates: operation({
+    method: 'GET',
+    path: '/gates',
+    page: true,
+    input: nothing,
+    about: 'Every condition that may hold updates back, looked at now',
+  }),
+  postpone: operation({
+    method: 'POST',
+    path: '/postpone',
+    page: true,
+    input: z.strictObject({
+      for_s: z.int().min(0).max(longestPostponementS),
+      reason: z.string().trim().max(200).default(''),
+    }),
+    about: 'Holds automatic updates back for a while (0 ends that)',
   }),
   history: operation({
     method: 'GET',
@@ -148,6 +180,8 @@ export interface Output {
   install_file: { id: string };
   cancel: { cancelled: boolean };
   rollback: { id: string };
+  gates: Gate[];
+  postpone: { postponed: PostponementView | null };
   history: HistoryEntry[];
   log: LogLine[];
   doctor: CheckUp[];

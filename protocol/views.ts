@@ -1,5 +1,5 @@
 /** What the daemon shows of itself: the shapes of its answers, snake_case as they go over the socket. */
-import type { ErrorCode } from './errors.ts';
+import type { ErrorCode } from './error-codes.ts';
 
 /** The steps of an update, in the order in which people see them. */
 export const updateSteps = [
@@ -35,10 +35,23 @@ export interface Gate {
   readonly open: boolean;
   /** True: a person may override it. */
   readonly soft: boolean;
+  /** True: closed, but for so long that it holds the schedule back no more. */
+  readonly overruled: boolean;
   readonly value: string;
   readonly limit: string;
-  /** Why it is closed and when that may change; null while open. */
+  /** Why it is closed; null while open. */
   readonly fault: Fault | null;
+  /** Since when the daemon sees it closed; null while open. */
+  readonly since: string | null;
+  /** When it opens by itself, or holds the schedule back no more; null = nobody can tell. */
+  readonly until: string | null;
+}
+
+/** A person's wish that the box does not update by itself for a while. */
+export interface PostponementView {
+  readonly reason: string;
+  readonly since: string;
+  readonly until: string;
 }
 
 export interface StepView {
@@ -71,7 +84,7 @@ export interface UpdateView {
 }
 
 export type Initiator = 'schedule' | 'person' | 'file';
-export type Outcome = 'confirmed' | 'rolled back' | 'undone' | 'refused' | 'failed' | 'cancelled';
+export type Outcome = 'confirmed' | 'rolled back' | 'undone' | 'refused' | 'held back' | 'failed' | 'cancelled';
 
 export interface HistoryEntry {
   readonly id: string;
@@ -90,6 +103,12 @@ export interface HistoryEntry {
   /** Seconds from the stop of the services until they were seen running again; null when they were not stopped. */
   readonly outage_s: number | null;
   readonly seconds: Readonly<Partial<Record<UpdateStep, number>>>;
+  /** Power cuts on its way: the step, and how many seconds in; null = not known. */
+  readonly cuts: readonly { readonly step: UpdateStep; readonly into_s: number | null }[];
+  /** Boot in which it ended. */
+  readonly boot_id: string;
+  /** False: its times may be years off, as nobody had told the box the time. */
+  readonly clock_known: boolean;
   /** Last lines of the install script. */
   readonly script_tail: readonly string[];
 }
@@ -113,6 +132,7 @@ export interface Status {
   /** The release that an undo would put back; null when there is none. */
   readonly previous: number | null;
   readonly gates: readonly Gate[];
+  readonly postponed: PostponementView | null;
   /** What needs a person: bad configuration, no keys, first installation, stuck. */
   readonly warnings: readonly Fault[];
 }

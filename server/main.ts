@@ -1,6 +1,7 @@
 // The update server's program: dist/opq-update-server.js.
 import { parseArgs } from 'node:util';
-import { asUpdateError, errorCodes, UpdateError } from '../protocol/errors.ts';
+import { errorCodes } from '../protocol/error-codes.ts';
+import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import { listen } from './listen.ts';
 import { loadSettings, settingsVariable } from './settings.ts';
 

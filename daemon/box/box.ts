@@ -1,4 +1,5 @@
 import type { CheckUp } from '../../protocol/views.ts';
+import type { Conditions } from './conditions.ts';
 
 /**
  * The machine that is updated, behind one door. The scratch box does to a folder what the systemd box does to a
@@ -16,6 +17,8 @@ export interface Box {
   identity(): Promise<Identity>;
   /** False: the clock may be years off, as a box without a battery has it until the network told it the time. */
   clockKnown(): Promise<boolean>;
+  /** What an update should wait for; cheap, may be called often. */
+  conditions(): Promise<Conditions>;
   /** Bytes that folders of the box take; one that does not exist takes none. */
   sizeOf(paths: readonly string[]): Promise<number>;
   /** What an update needs of this kind of box beside what every box has: for `doctor`. */

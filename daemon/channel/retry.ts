@@ -1,4 +1,5 @@
-import { type ErrorCode, UpdateError } from '../../protocol/errors.ts';
+import type { ErrorCode } from '../../protocol/error-codes.ts';
+import { UpdateError } from '../../protocol/errors.ts';
 
 /** Faults that may be gone in a moment; anything else is final for this try. */
 const passing: ReadonlySet<ErrorCode> = new Set(['SERVER_UNREACHABLE', 'STALLED', 'SERVER_ERROR']);

@@ -25,6 +25,8 @@ export const handlers: Handlers = {
     daemon.installFile({ path, retry, allowDowngrade: allow_downgrade }),
   cancel: async (_, daemon) => ({ cancelled: daemon.updates.cancel() }),
   rollback: async (_, daemon) => ({ id: await daemon.updates.undo() }),
+  gates: (_, daemon) => daemon.gates.look(daemon.checks.offer, 'asked now'),
+  postpone: async ({ for_s, reason }, daemon) => ({ postponed: await daemon.postpone(for_s, reason) }),
   history: async ({ limit }, { tools }) => (await readHistory(tools.places)).slice(0, limit),
   doctor: (_, daemon) => examine(daemon),
   log: ({ lines }, { tools }) => tools.log.tail(lines),

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ErrorCode, UpdateError } from '../../protocol/errors.ts';
+import type { ErrorCode } from '../../protocol/error-codes.ts';
+import { UpdateError } from '../../protocol/errors.ts';
 import type { Because } from '../facts.ts';
 import type { At, Step } from '../machine.ts';
 import { running, startAgain } from './stop.ts';

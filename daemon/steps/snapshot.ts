@@ -12,7 +12,7 @@ export const snapshot: Step<'snapshot'> = {
   resume: (at) => at,
 
   async run(at, tools) {
-    const { box, config, places, cancelled, log } = tools;
+    const { box, config, places, cancelled, log, heldBack } = tools;
     const { values } = await config();
     const paths = undoablePaths(values, at.release.writablePaths);
     await refuseDetours(places.root, paths);
@@ -26,6 +26,8 @@ export const snapshot: Step<'snapshot'> = {
     if (at.update.from === null) log.warn('first installation: no readable VERSION on the box');
     await box.snapshot(places.newSnapshot, paths, aboutOf({ ...at, baseline }, values));
     if (cancelled.aborted) throw new UpdateError('CANCELLED', 'The update was cancelled.');
+    const held = await heldBack(at.update);
+    if (held) throw held;
     return { ...at, step: 'stop', paths, baseline };
   },
 };

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { errorCodes, UpdateError } from '../../protocol/errors.ts';
+import { errorCodes } from '../../protocol/error-codes.ts';
+import { UpdateError } from '../../protocol/errors.ts';
 import { quote } from '../../protocol/version.ts';
 import { build } from './build.ts';
 import { helpFor, overview } from './help.ts';

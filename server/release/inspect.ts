@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { ArchiveContent, ArchiveEntry } from '../../protocol/archive.ts';
-import { errorCodes, UpdateError } from '../../protocol/errors.ts';
+import { errorCodes } from '../../protocol/error-codes.ts';
+import { UpdateError } from '../../protocol/errors.ts';
 import type { PublicKey } from '../../protocol/keys.ts';
 import { releaseDate } from '../../protocol/version.ts';
 import { judgePackage } from './judge-package.ts';

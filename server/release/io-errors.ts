@@ -1,4 +1,5 @@
-import { asUpdateError, type ErrorCode, UpdateError } from '../../protocol/errors.ts';
+import type { ErrorCode } from '../../protocol/error-codes.ts';
+import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 
 /** What the file system says, in words and codes of ours. */
 const fileErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = {

@@ -23,7 +23,8 @@ const end = (update: Partial<Update>, because: Because | null = null): At<'idle'
   outageS: 12.34,
   scriptTail: [],
 });
-const record = (at: At<'idle'>) => recordEnd(places, at, '2026-03-01T10:05:00.000Z');
+const now = { at: '2026-03-01T10:05:00.000Z', clockKnown: false, bootId: 'boot-7' };
+const record = (at: At<'idle'>) => recordEnd(places, at, now);
 const ids = async () => (await readHistory(places)).map(({ id }) => id);
 
 it('has each update once, the newest first, also when its end is told again after a cut', async () => {
@@ -33,6 +34,18 @@ it('has each update once, the newest first, also when its end is told again afte
   expect(await record(end({ id: 'a' }))).toBeUndefined();
   expect(await record({ ...end({}), update: null })).toBeUndefined();
   expect(await ids()).toEqual(['b', 'a']);
+});
+
+it('says in which boot it ended, whether the clock was known, and where power was lost on the way', async () => {
+  const cuts = [{ step: 'confirm', intoS: 12.3 } as const, { step: 'rollback', intoS: null } as const];
+  expect(await record(end({ cuts }))).toMatchObject({
+    boot_id: 'boot-7',
+    clock_known: false,
+    cuts: [
+      { step: 'confirm', into_s: 12.3 },
+      { step: 'rollback', into_s: null },
+    ],
+  });
 });
 
 describe('a last line that a power cut tore', () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Box, Service } from '../../daemon/box/box.ts';
+import type { Conditions } from '../../daemon/box/conditions.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../../daemon/box/snapshot.ts';
 import type { Update } from '../../daemon/facts.ts';
 import { loadConfig } from '../../daemon/load-config.ts';
@@ -13,6 +14,16 @@ import type { TaskName, Worker } from '../../daemon/work/worker.ts';
 import { newVersion, oldVersion } from './samples.ts';
 
 export const service = 'box-config-daemon.service';
+/** A box that nothing is the matter with. */
+export const wellConditioned: Conditions = {
+  rootType: 'ext4',
+  rootPersistent: true,
+  packagesBusy: false,
+  underVoltage: null,
+  throttled: null,
+  temperatureC: null,
+};
+
 const versionPath = '/usr/local/box-config-daemon/VERSION';
 
 /**
@@ -72,6 +83,7 @@ export async function scene(
     checkUp: async () => [],
     ready: async () => {},
     alive: async () => {},
+    conditions: async () => wellConditioned,
     sizeOf: async () => 1000,
     freeBytes: async () => 2 ** 40,
     service: async (name) => services.get(name) ?? { state: 'absent', restarts: 0 },
@@ -115,6 +127,7 @@ export async function scene(
     config: () => loadConfig(places),
     show: () => {},
     cancelled: new AbortController().signal,
+    heldBack: async () => undefined,
     undoAsked: () => false,
   };
   const version = async () => (await readFile(places.at(versionPath), 'utf8')).trim();
@@ -131,6 +144,7 @@ export const anUpdate: Update = {
   allowDowngrade: false,
   startedAt: '2026-03-01T10:00:00.000Z',
   seconds: {},
+  cuts: [],
   signedBy: null,
   sha256: null,
 };

@@ -1,7 +1,9 @@
 import { faultOf } from '../../protocol/control.ts';
-import { type ErrorCode, UpdateError } from '../../protocol/errors.ts';
+import type { ErrorCode } from '../../protocol/error-codes.ts';
+import { UpdateError } from '../../protocol/errors.ts';
 import {
   type Fault,
+  type Gate,
   type HistoryEntry,
   type Progress,
   type Status,
@@ -32,7 +34,22 @@ export const statusWith = (changes: Partial<Status>): Status => ({
   last_update: null,
   previous: null,
   gates: [],
+  postponed: null,
   warnings: [],
+  ...changes,
+});
+
+/** A gate, closed where it has a fault. */
+export const gateWith = (changes: Partial<Gate>): Gate => ({
+  name: 'window',
+  open: changes.fault === undefined,
+  soft: true,
+  overruled: false,
+  value: '12:00',
+  limit: 'always',
+  fault: null,
+  since: null,
+  until: null,
   ...changes,
 });
 
@@ -70,6 +87,9 @@ export const entryWith = (changes: Partial<HistoryEntry>): HistoryEntry => ({
   signed_by: 'ECDSA P-256 ab12',
   outage_s: 14,
   seconds: { download: 12 },
+  cuts: [],
+  boot_id: 'boot-2',
+  clock_known: true,
   script_tail: [],
   ...changes,
 });

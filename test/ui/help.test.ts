@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { errorCodes } from '../../protocol/errors.ts';
+import { errorCodes } from '../../protocol/error-codes.ts';
 import { exitCodes } from '../../ui/cli/exit-codes.ts';
 import { verbs } from '../../ui/cli/verbs.ts';
 import { documents, runCli } from '../support/run-cli.ts';

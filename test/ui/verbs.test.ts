@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type ErrorCode, UpdateError } from '../../protocol/errors.ts';
+import type { ErrorCode } from '../../protocol/error-codes.ts';
+import { UpdateError } from '../../protocol/errors.ts';
 import { fakeDaemon } from '../support/fake-daemon.ts';
 import { documents, runCli } from '../support/run-cli.ts';
-import { entryWith, fault, newVersion, oldVersion, statusWith } from '../support/samples.ts';
+import { entryWith, fault, gateWith, newVersion, oldVersion, statusWith } from '../support/samples.ts';
 
 const available = { version: newVersion, size_bytes: 25_900_000, hardware: null, notes: 'Better clocks.' };
 const checked = { installed: oldVersion, available, news: true, begun: false, id: null, why_not: null };
@@ -16,6 +17,27 @@ const rows = [
     answer: checked,
     asks: 'POST /check {"install":false}',
     says: /1550194283.*25\.9 MB/,
+  },
+  {
+    args: ['why'],
+    name: 'gates',
+    answer: [gateWith({ fault: fault('GATE_CLOSED'), until: '2026-03-02T01:00:00.000Z' }), gateWith({ name: 'space' })],
+    asks: 'GET /gates {}',
+    says: /held +window +12:00 +needs: always\n +GATE_CLOSED: It happened\. Until 2026-03-02 01:00 UTC\.(.|\n)*\nopen +space/,
+  },
+  {
+    args: ['postpone', '2h', '--reason', 'measurement running'],
+    name: 'postpone',
+    answer: { postponed: { reason: 'x', since: '2026-03-02T01:00:00.000Z', until: '2026-03-02T03:00:00.000Z' } },
+    asks: 'POST /postpone {"for_s":7200,"reason":"measurement running"}',
+    says: /until 2026-03-02 03:00 UTC/,
+  },
+  {
+    args: ['postpone', '--end'],
+    name: 'postpone',
+    answer: { postponed: null },
+    asks: 'POST /postpone {"for_s":0,"reason":""}',
+    says: /not postponed/,
   },
   { args: ['install'], name: 'install', answer: { id: 'u1' }, asks: 'POST /install {"retry":false}', says: /begun/ },
   {
@@ -37,9 +59,16 @@ const rows = [
   {
     args: ['history', '-n', '5'],
     name: 'history',
-    answer: [entryWith({ outcome: 'rolled back', because: fault('HEALTH_FAILED', 'x.service is down.') })],
+    answer: [
+      entryWith({
+        outcome: 'rolled back',
+        because: fault('HEALTH_FAILED', 'x.service is down.'),
+        cuts: [{ step: 'install', into_s: 12 }],
+        seconds: { install: 12, rollback: 2, restored: 1 },
+      }),
+    ],
     asks: 'GET /history {"limit":"5"}',
-    says: /rolled back[\s\S]*HEALTH_FAILED: x.service is down/,
+    says: /rolled back[\s\S]*power was lost in step install, 12 s in\n.*put back in 3 s\n.*HEALTH_FAILED: x.service is down/,
   },
   {
     args: ['log', '-n', '2'],
@@ -169,8 +198,8 @@ describe('status', () => {
       box: { name: 'cellar', kind: 'scratch', hardware: null },
       last_update: entryWith({ outcome: 'rolled back', because: fault('HEALTH_FAILED', 'x.service is down.') }),
       gates: [
-        { name: 'window', open: false, soft: true, value: '12:00', limit: '01:00-05:00', fault: fault('GATE_CLOSED') },
-        { name: 'space', open: true, soft: false, value: '9 GB', limit: '1 GB', fault: null },
+        gateWith({ limit: '01:00-05:00', fault: fault('GATE_CLOSED') }),
+        gateWith({ name: 'space', soft: false, value: '9 GB', limit: '1 GB' }),
       ],
       warnings: [fault('NO_TRUSTED_KEYS', 'There is no usable key.')],
     });

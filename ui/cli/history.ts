@@ -10,11 +10,17 @@ export async function history(call: Call): Promise<number> {
   if (screen.json) screen.document(entries);
   else if (entries.length === 0) screen.line('No updates yet.');
   else {
-    for (const { ended_at, from, to, by, outcome, because, step, outage_s } of entries) {
+    for (const { ended_at, from, to, by, outcome, because, step, outage_s, cuts = [], seconds } of entries) {
       const outage = outage_s === null ? '' : `, services down for ${durationText(outage_s)}`;
       const style = outcome === 'confirmed' ? 'green' : 'yellow';
       const what = `  ${from ?? 'nothing'} -> ${to}  `;
       screen.line(styled('dim', timeText(ended_at)), what, styled(style, outcome), ` (by ${by}${outage})`);
+      for (const cut of cuts) {
+        const far = cut.into_s === null ? '' : `, ${durationText(cut.into_s)} in`;
+        screen.line(`    power was lost in step ${cut.step}${far}`);
+      }
+      const backS = seconds.rollback === undefined ? null : seconds.rollback + (seconds.restored ?? 0);
+      if (backS !== null) screen.line(`    put back in ${durationText(backS)}`);
       if (because) screen.line(`    in step ${step}: ${because.code}: ${because.message}`);
     }
   }

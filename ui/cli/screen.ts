@@ -1,4 +1,4 @@
-import { type ErrorCode, errorCodes, isErrorCode } from '../../protocol/errors.ts';
+import { type ErrorCode, errorCodes, isErrorCode } from '../../protocol/error-codes.ts';
 import { columnsOf, cutTo, escaped } from './text.ts';
 
 const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { errorCodes, UpdateError } from '../../protocol/errors.ts';
+import { errorCodes } from '../../protocol/error-codes.ts';
+import { UpdateError } from '../../protocol/errors.ts';
 import { isReleaseVersion, quote } from '../../protocol/version.ts';
 import { type Call, textOf } from './arguments.ts';
 import { bytesText, versionText } from './text.ts';

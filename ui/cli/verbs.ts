@@ -70,6 +70,25 @@ export const verbs: readonly Verb[] = [
     run: async (call) => (await import('./update.ts')).rollback(call),
   },
   {
+    name: 'why',
+    usage: '',
+    about: 'Shows every condition that may hold updates back: what it finds, what it needs, since when',
+    examples: ['opq-updater why'],
+    run: async (call) => (await import('./why.ts')).why(call),
+  },
+  {
+    name: 'postpone',
+    usage: 'TIME [--reason TEXT] | --end',
+    about: 'Holds automatic updates back for a while; it ends by itself, and a person may install all the same',
+    examples: ['opq-updater postpone 2h --reason "measurement running"', 'opq-updater postpone --end'],
+    options: {
+      reason: { type: 'string', value: 'TEXT', about: 'Why, for whoever wonders' },
+      end: { type: 'boolean', about: 'Let them go on now' },
+    },
+    words: [0, 1],
+    run: async (call) => (await import('./postpone.ts')).postpone(call),
+  },
+  {
     name: 'doctor',
     usage: '',
     about: 'Looks at everything that an update needs, and says what to do about what is not well',

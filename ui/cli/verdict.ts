@@ -1,4 +1,4 @@
-import { errorCodes, isErrorCode } from '../../protocol/errors.ts';
+import { errorCodes, isErrorCode } from '../../protocol/error-codes.ts';
 import type { HistoryEntry, Outcome } from '../../protocol/views.ts';
 import { type Screen, styled } from './screen.ts';
 import { durationText, versionText } from './text.ts';
@@ -23,6 +23,7 @@ const sentences: Readonly<Record<Outcome, (entry: HistoryEntry) => string>> = {
   'rolled back': ({ to, from }) => `Release ${versionText(to)} did not hold; the box was put back to ${nameOf(from)}.`,
   undone: ({ to, from }) => `Release ${versionText(to)} was undone; the box runs ${nameOf(from)} again.`,
   refused: ({ to }) => `Release ${versionText(to)} was refused; nothing was changed.`,
+  'held back': ({ to }) => `The update to ${versionText(to)} was held back; nothing was changed.`,
   failed: ({ to, step }) => `The update to ${versionText(to)} failed in step ${step}.`,
   cancelled: ({ to }) => `The update to ${versionText(to)} was cancelled; nothing was changed.`,
 };

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { UpdateError } from '../../../protocol/errors.ts';
 import type { Box, ScriptEnd, Service } from '../box.ts';
+import { readConditions } from '../conditions.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
 import { freeBytes, sizeOf } from '../space.ts';
 import { syncFileSystem } from '../sync.ts';
@@ -27,6 +28,7 @@ export function scratchBox(root: string): Box {
     checkUp: async () => [],
     ready: async () => {},
     alive: async () => {},
+    conditions: () => readConditions(root),
     sizeOf: (paths) => sizeOf(root, paths),
     freeBytes,
 

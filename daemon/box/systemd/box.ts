@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { UpdateError } from '../../../protocol/errors.ts';
 import { exists } from '../../files.ts';
 import type { Box } from '../box.ts';
+import { readConditions } from '../conditions.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
 import { freeBytes, sizeOf } from '../space.ts';
 import { checkUp } from './check-up.ts';
@@ -33,6 +34,7 @@ export function systemdBox(): Box {
     ready: () => notify('--ready', '--status=ready'),
     alive: () => notify('WATCHDOG=1'),
     clockKnown: () => exists('/run/systemd/timesync/synchronized'),
+    conditions: () => readConditions('/'),
     sizeOf: (paths) => sizeOf('/', paths),
     freeBytes,
 

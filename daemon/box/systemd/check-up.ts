@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { errorCodes } from '../../../protocol/error-codes.ts';
 import type { CheckUp } from '../../../protocol/views.ts';
+import { readConditions } from '../conditions.ts';
 import { systemctl } from './systemctl.ts';
 
 const guardUnits = ['opq-updater-guard.service', 'opq-updater-watch.timer'];
@@ -46,14 +48,7 @@ async function panic(): Promise<CheckUp> {
   return row('panic', seconds > 0, found, installer);
 }
 
-/** With a root in memory every update is gone at the next boot. */
 async function persistentRoot(): Promise<CheckUp> {
-  const mounts = await readFile('/proc/self/mounts', 'utf8');
-  const type =
-    mounts
-      .split('\n')
-      .flatMap((line) => (line.split(' ')[1] === '/' ? [line.split(' ')[2]!] : []))
-      .at(-1) ?? 'unknown';
-  const ok = !['overlay', 'tmpfs', 'ramfs', 'squashfs'].includes(type);
-  return row('root', ok, type, 'switch the read-only or overlay root off before updates');
+  const { rootType, rootPersistent } = await readConditions('/');
+  return row('root', rootPersistent, rootType, errorCodes.ROOT_NOT_PERSISTENT.todo);
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { patiently } from '../../../daemon/channel/retry.ts';
-import { type ErrorCode, UpdateError } from '../../../protocol/errors.ts';
+import type { ErrorCode } from '../../../protocol/error-codes.ts';
+import { UpdateError } from '../../../protocol/errors.ts';
 import { codeOf } from '../../support/error-of.ts';
 
 const fail = (code: ErrorCode) => new UpdateError(code, 'played');

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import type { Publisher } from '../../support/publisher.ts';
@@ -80,3 +81,26 @@ describe.concurrent('An updater that is killed, and then cut off from power, com
     }
   });
 });
+
+it('tells after a power cut in which step it came, how far in, and how long it took to put that right', async ({
+  newBox,
+  publisher,
+}) => {
+  const box = await newBox();
+  const id = await box.install(
+    await publisher.stick(release(oldRelease.version + 3, { script: { middle: 'sleep 600' } })),
+  );
+  await box.reaches('install', id);
+  await box.until('a word of the black box', () => /"step":"install","into_s":[5-9]/.test(textOf(box)));
+  await box.cutPower();
+  await box.boot();
+  const entry = await box.ended(id);
+  expect(entry).toMatchObject({ outcome: 'rolled back', because: { code: 'POWER_LOST' }, cuts: [{ step: 'install' }] });
+  expect(entry.cuts[0]?.into_s).toBeGreaterThanOrEqual(5);
+  expect(entry.because?.message).toContain(`${entry.cuts[0]?.into_s} s`);
+  expect(entry.seconds.rollback).toBeGreaterThan(0);
+  expect(entry).toMatchObject({ clock_known: true, boot_id: (await box.status()).boot_id });
+  await expectWhole(box, oldRelease);
+});
+
+const textOf = ({ at }: ScratchBox): string => readFileSync(at('var/lib/opq-updater/black-box.jsonl'), 'utf8');

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import { type ErrorCode, errorCodes } from '../../../protocol/errors.ts';
+import { type ErrorCode, errorCodes } from '../../../protocol/error-codes.ts';
 import { packageName } from '../../../protocol/version.ts';
 import { makeKey } from '../../support/packages.ts';
 import type { UpdateServer } from '../../support/publisher.ts';

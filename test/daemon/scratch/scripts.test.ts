@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import type { ErrorCode } from '../../../protocol/errors.ts';
+import type { ErrorCode } from '../../../protocol/error-codes.ts';
 import type { HistoryEntry } from '../../../protocol/views.ts';
 import { isAlive } from '../../support/processes.ts';
 import { it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';

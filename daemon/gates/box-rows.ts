@@ -1,0 +1,67 @@
+import { describeProblem } from '../../protocol/config.ts';
+import type { Rows } from './gate.ts';
+
+/** What must be so on the box itself. */
+export const boxRows: Rows = {
+  configuration: {
+    yields: 'nobody',
+    look({ config: { problems } }) {
+      const [first] = problems;
+      const look = { value: `${problems.length} problems`, limit: 'none' };
+      return first ? { ...look, closed: ['CONFIG_INVALID', `${describeProblem(first)}.`] } : look;
+    },
+  },
+  keys: {
+    yields: 'nobody',
+    look({ keys }) {
+      const look = { value: `${keys} pinned`, limit: 'one or more' };
+      return keys > 0 ? look : { ...look, closed: ['NO_TRUSTED_KEYS', 'No usable key is pinned on this box.'] };
+    },
+  },
+  root: {
+    yields: 'nobody',
+    look({ conditions: { rootType, rootPersistent } }) {
+      const look = { value: rootType, limit: 'a file system that keeps changes' };
+      if (rootPersistent) return look;
+      const message = `The root file system is ${rootType}: an update would be gone after the next boot.`;
+      return { ...look, closed: ['ROOT_NOT_PERSISTENT', message] };
+    },
+  },
+  stuck: {
+    yields: 'person',
+    look({ stuck }) {
+      const look = { value: stuck ? 'between two releases' : 'one whole release', limit: 'one whole release' };
+      if (!stuck) return look;
+      const message = 'The box is stuck between two releases: the next update is for a person to begin.';
+      return { ...look, closed: ['STUCK', message] };
+    },
+  },
+  power: {
+    yields: 'time',
+    look({ conditions: { underVoltage } }) {
+      const value = underVoltage === null ? 'not measured' : underVoltage ? 'too low' : 'good';
+      const look = { value, limit: 'not too low' };
+      if (!underVoltage) return look;
+      return { ...look, closed: ['POWER_LOW', 'The supply voltage of the box is too low right now.'] };
+    },
+  },
+  temperature: {
+    yields: 'time',
+    look({ config, conditions: { temperatureC, throttled } }) {
+      const limitC = config.values.max_temperature_c;
+      const measured = temperatureC === null ? 'not measured' : `${Math.round(temperatureC)} °C`;
+      const look = { value: throttled ? `${measured}, slowed down` : measured, limit: `${limitC} °C or less` };
+      if (throttled) return { ...look, closed: ['TOO_HOT', `The processor is slowed down by heat (${measured}).`] };
+      if ((temperatureC ?? 0) <= limitC) return look;
+      return { ...look, closed: ['TOO_HOT', `The processor is at ${measured}, ${limitC} °C are allowed.`] };
+    },
+  },
+  packages: {
+    yields: 'time',
+    look({ conditions: { packagesBusy } }) {
+      const look = { value: packagesBusy ? 'dpkg or apt at work' : 'at rest', limit: 'at rest' };
+      if (!packagesBusy) return look;
+      return { ...look, closed: ['PACKAGES_BUSY', 'dpkg or apt changes this box right now.'] };
+    },
+  },
+};

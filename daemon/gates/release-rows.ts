@@ -1,0 +1,50 @@
+import { mib } from '../space.ts';
+import type { Rows } from './gate.ts';
+
+/** A package, its decoded archive and its files: so much more than the package itself, measured on real ones. */
+const spaceFactor = 8;
+
+/** What must be so of the release that is offered; nobody gets through these. */
+export const releaseRows: Rows = {
+  floor: {
+    yields: 'nobody',
+    look({ offer, floor }) {
+      const look = { value: offer ? String(offer.version) : 'nothing offered', limit: `${floor} or more` };
+      if (!offer || offer.version >= floor) return look;
+      const message = `The server offers ${offer.version}, the lowest that this box accepts is ${floor}.`;
+      return { ...look, closed: ['DOWNGRADE_REFUSED', message] };
+    },
+  },
+  hardware: {
+    yields: 'nobody',
+    look({ offer, hardware }) {
+      const fits = offer?.hardware?.join(', ') ?? 'any';
+      const look = { value: hardware ?? 'unknown', limit: fits };
+      if (!offer?.hardware || offer.hardware.includes(hardware ?? '')) return look;
+      const message = `The release is for ${fits}, this box is ${hardware ?? 'unknown'}.`;
+      return { ...look, closed: ['HARDWARE_MISMATCH', message] };
+    },
+  },
+  quarantine: {
+    yields: 'nobody',
+    look({ offer, quarantine }) {
+      const bad = quarantine.find(
+        ({ version, sha256 }) => version === offer?.version && (offer.sha256 ?? sha256) === sha256,
+      );
+      const look = { value: `${quarantine.length} releases`, limit: 'not the one offered' };
+      if (!bad) return look;
+      const message = `The release ${bad.version} failed on this box on ${bad.at.slice(0, 10)} (${bad.code}).`;
+      return { ...look, closed: ['QUARANTINED', message] };
+    },
+  },
+  space: {
+    yields: 'nobody',
+    look({ config, offer, freeBytes }) {
+      const needed = (offer?.sizeBytes ?? 0) * spaceFactor + config.values.reserve_bytes;
+      const look = { value: `${mib(freeBytes)} free`, limit: `${mib(needed)} or more` };
+      if (freeBytes >= needed) return look;
+      const message = `The update needs ${mib(needed)} with its reserve, found ${mib(freeBytes)} free.`;
+      return { ...look, closed: ['DISK_FULL', message] };
+    },
+  },
+};

@@ -1,0 +1,75 @@
+import type { Gate } from '../../protocol/views.ts';
+import type { Checks } from '../checks.ts';
+import { readFloor } from '../floor.ts';
+import { listKeys } from '../keys.ts';
+import { askPrograms, type Program } from '../owners-programs.ts';
+import { readPostponement } from '../postponement.ts';
+import { readQuarantine } from '../quarantine.ts';
+import type { Resident } from '../tools.ts';
+import type { GateFacts } from './gate.ts';
+import { lookAtGates } from './gates.ts';
+import { type Held, openHeld } from './held.ts';
+
+/** The gates of this box: looks at all of them, and remembers since when each is closed. */
+export interface GateWatch {
+  readonly held: Held;
+  /**
+   * @param programs whether those in `gates_dir` are asked now, which takes as long as they take, or their last
+   * answers are good enough
+   */
+  look(offer: GateFacts['offer'], programs: 'asked now' | 'as they last said'): Promise<Gate[]>;
+}
+
+const programTimeoutMs = 10_000;
+
+export function watchGates(tools: Resident, { checks, isStuck }: { checks: Checks; isStuck(): boolean }): GateWatch {
+  const { box, places, clock, config } = tools;
+  const held = openHeld(tools);
+  const closedSince = new Map<string, string>();
+  let said: readonly Program[] = [];
+  let asking: Promise<readonly Program[]> | undefined;
+
+  /** Two who ask at once get one answer. */
+  async function askNow(): Promise<void> {
+    const { gates_dir } = (await config()).values;
+    asking ??= askPrograms(tools, gates_dir, programTimeoutMs).finally(() => {
+      asking = undefined;
+    });
+    said = await asking;
+  }
+
+  async function gather(offer: GateFacts['offer']): Promise<GateFacts> {
+    const loaded = await config();
+    const { values } = loaded;
+    return {
+      config: loaded,
+      keys: (await listKeys(places, values)).filter(({ fault }) => fault === null).length,
+      offer,
+      floor: await readFloor(places, values),
+      quarantine: await readQuarantine(places),
+      hardware: values.hardware ?? (await box.identity()).hardware,
+      freeBytes: await box.freeBytes(places.at(values.download_dir_path)),
+      nowMs: clock.now(),
+      clockKnown: await box.clockKnown(),
+      backOffUntilMs: checks.backOffUntilMs,
+      stuck: isStuck(),
+      postponement: await readPostponement(tools),
+      programs: said,
+      conditions: await box.conditions(),
+      heldSinceMs: await held.sinceMs(),
+    };
+  }
+
+  return {
+    held,
+    async look(offer, programs) {
+      if (programs === 'asked now') await askNow();
+      const now = new Date(clock.now()).toISOString();
+      return lookAtGates(await gather(offer)).map((gate) => {
+        if (gate.open) closedSince.delete(gate.name);
+        else if (!closedSince.has(gate.name)) closedSince.set(gate.name, now);
+        return { ...gate, since: closedSince.get(gate.name) ?? null };
+      });
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { type Progress, type StepView, type UpdateStep, type UpdateView, updateSteps } from '../protocol/views.ts';
+import { explain } from './history.ts';
+import type { At } from './machine.ts';
+
+/** Steps in which nothing has been changed yet, so that a person may still cancel. */
+export const cancellable: readonly string[] = ['download', 'verify', 'unpack', 'snapshot'];
+
+/**
+ * An update as people see it; null while there is none.
+ * @param stepS seconds since the present step began
+ */
+export function viewOf(at: At, progress: Progress | null, stepS: number): UpdateView | null {
+  if (at.step === 'idle') return null;
+  const { id, from, to, by, seconds } = at.update;
+  const because = 'because' in at ? at.because : null;
+  const now = at.step === 'stuck' ? at.stuckBecause.step : at.step;
+  const state = (name: UpdateStep): StepView['state'] => {
+    if (name === now) return at.step === 'stuck' ? 'failed' : 'now';
+    if (name === because?.step) return 'failed';
+    return seconds[name] === undefined ? 'to do' : 'done';
+  };
+  // The two steps of an undo are shown only when there is one.
+  const shown = updateSteps.filter((name) => because !== null || (name !== 'rollback' && name !== 'restored'));
+  return {
+    id,
+    from,
+    to,
+    by,
+    step: at.step,
+    steps: shown.map((name) => ({
+      name,
+      state: state(name),
+      seconds: name === now ? Math.round(((seconds[name] ?? 0) + stepS) * 10) / 10 : (seconds[name] ?? null),
+    })),
+    progress,
+    because: because && explain(because),
+    cancellable: cancellable.includes(at.step),
+  };
+}

@@ -7,6 +7,7 @@ import { boxOn } from './box.ts';
 import { keepOnly } from './cache.ts';
 import { makeOverlay } from './disk.ts';
 import { keepEvidence } from './evidence.ts';
+import { withSecondTry } from './hung-boot.ts';
 import type { Image } from './image.ts';
 import { type Machine, openMachine } from './machine.ts';
 import { makeKeys, serverUrl } from './publisher.ts';
@@ -25,7 +26,8 @@ export interface BoxImage {
   readonly tree: Tree;
 }
 
-const config = {
+/** The box's own; scenarios that change a key write it anew. */
+export const config = {
   server_url: serverUrl,
   // The tests ask; the schedule stays out of their way.
   schedule: '0 0 1 1 *',
@@ -53,22 +55,27 @@ export async function ensureBoxImage(
     await rm(making, { recursive: true, force: true });
     await mkdir(making, { recursive: true });
     await makeKeys(programs, join(making, 'keys'));
-    const disk = join(making, 'disk.qcow2');
-    await makeOverlay(disk, image.disk);
-    const machine = openMachine({ folder: making, image: image.folder, disk, say });
-    try {
-      await prepare(machine, making, deb);
-    } catch (error) {
-      await keepEvidence(machine, disk, making);
-      say(`no box could be installed; disk, console and journal are kept in ${making}`);
-      throw error;
-    } finally {
-      await machine.off();
-    }
+    await withSecondTry(() => install(image, making, deb, say), say);
     await rename(making, folder);
   });
   const tree = JSON.parse(await readFile(join(folder, 'tree.json'), 'utf8')) as Tree;
   return { id, disk: join(folder, 'disk.qcow2'), keys: join(folder, 'keys'), tree };
+}
+
+async function install(image: Image, folder: string, deb: string, say: (text: string) => void): Promise<void> {
+  const disk = join(folder, 'disk.qcow2');
+  await rm(disk, { force: true });
+  await makeOverlay(disk, image.disk);
+  const machine = openMachine({ folder, image: image.folder, disk });
+  try {
+    await prepare(machine, folder, deb);
+  } catch (error) {
+    await keepEvidence(machine, disk, folder);
+    say(`no box could be installed; disk, console and journal are kept in ${folder}`);
+    throw error;
+  } finally {
+    await machine.off();
+  }
 }
 
 async function prepare(machine: Machine, folder: string, deb: string): Promise<void> {

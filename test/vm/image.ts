@@ -4,6 +4,7 @@ import { chmod, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { keepOnly } from './cache.ts';
+import { withSecondTry } from './hung-boot.ts';
 import { openMachine } from './machine.ts';
 
 /** A Debian 13 that has booted once and was shut down in order; never written again. */
@@ -30,16 +31,16 @@ export async function ensureImage(repo: string, cache: string, say: (text: strin
     say('building the image ...');
     await promisify(execFile)('bash', [script, making], { maxBuffer: 64 * 1024 * 1024 });
     say('booting it for the first time ...');
-    await settle(making, say);
+    await withSecondTry(() => settle(making), say);
     await rename(making, folder);
   });
   return image;
 }
 
 /** The first boot writes caches, seeds and catalogs; whatever is tested starts from a system that has run before. */
-async function settle(folder: string, say: (text: string) => void): Promise<void> {
+async function settle(folder: string): Promise<void> {
   const disk = join(folder, 'root.qcow2');
-  const machine = openMachine({ folder: join(folder, 'first-boot'), image: folder, disk, say });
+  const machine = openMachine({ folder: join(folder, 'first-boot'), image: folder, disk });
   try {
     const state = await machine.boot();
     if (state !== 'running') {

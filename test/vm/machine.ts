@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Checked, checkFileSystem } from './disk.ts';
 import { askAgent, type Ended, runInGuest, startInGuest, writeInGuest } from './guest-agent.ts';
+import { HungBoot } from './hung-boot.ts';
 import { type Qemu, startQemu } from './qemu.ts';
 import type { Hardware } from './qemu-arguments.ts';
 import { askQemu } from './qmp.ts';
@@ -14,17 +15,11 @@ const commandMs = 120_000;
 
 export type Machine = ReturnType<typeof openMachine>;
 
-type Plan = Pick<Hardware, 'image' | 'disk'> & Partial<Hardware> & Bench;
-
-interface Bench {
-  /** Takes consoles and logs. */
-  readonly folder: string;
-  /** Told what a person who watches should know. */
-  say(text: string): void;
-}
+/** `folder` takes consoles and logs. */
+type Plan = Pick<Hardware, 'image' | 'disk'> & Partial<Hardware> & { readonly folder: string };
 
 /** A machine that is off, with a disk. */
-export function openMachine({ folder, say, ...plan }: Plan) {
+export function openMachine({ folder, ...plan }: Plan) {
   let hardware: Hardware = {
     clock: null,
     serve: {},
@@ -35,7 +30,7 @@ export function openMachine({ folder, say, ...plan }: Plan) {
     ...plan,
   };
   let qemu: Qemu | undefined;
-  const counts = { powerOns: 0, cuts: 0, secondTries: 0 };
+  const counts = { powerOns: 0, cuts: 0 };
   mkdirSync(folder, { recursive: true });
 
   const on = (): Qemu => {
@@ -95,24 +90,29 @@ export function openMachine({ folder, say, ...plan }: Plan) {
     await qemu?.cut();
   }
 
+  /** Waits until it has switched itself off. */
+  async function goesOff(timeoutMs = bootMs): Promise<void> {
+    if (!qemu?.running) return;
+    const late = sleep(timeoutMs, 'late', { ref: false });
+    if ((await Promise.race([qemu.gone, late])) === 'late')
+      throw new Error(`Expected the machine to be off, found it on after ${timeoutMs / 1000} s.`);
+  }
+
   return {
     folder,
     counts: counts as Readonly<typeof counts>,
     powerOn,
     agent,
     settled,
-    /** Switches it on and waits until it has booted; a boot that hangs is tried once more. */
+    /**
+     * Switches it on and waits until it has booted.
+     * @throws HungBoot, with which a scenario is tried once more
+     */
     async boot(change: Partial<Hardware> = {}): Promise<string> {
       await powerOn(change);
-      try {
-        return await settled();
-      } catch (error) {
-        counts.secondTries += 1;
-        say(`the boot did not end and is TRIED ONCE MORE: ${(error as Error).message}`);
-        await off();
-        await powerOn();
-        return settled();
-      }
+      return settled().catch((cause) => {
+        throw new HungBoot((cause as Error).message, { cause });
+      });
     },
     /** Power cut: counted. Nothing happens to a machine that is off. */
     async cut(): Promise<void> {
@@ -123,13 +123,11 @@ export function openMachine({ folder, say, ...plan }: Plan) {
     /** Gets rid of it: no test's power cut. */
     off,
     /** Shuts it down in order. */
-    async powerOff(timeoutMs = bootMs): Promise<void> {
-      const { gone } = on();
+    async powerOff(): Promise<void> {
       await order('systemctl poweroff');
-      const late = sleep(timeoutMs, 'late', { ref: false });
-      if ((await Promise.race([gone, late])) === 'late')
-        throw new Error(`Not off ${timeoutMs / 1000} s after poweroff.`);
+      await goesOff();
     },
+    goesOff,
     bootId,
     /** Waits until the guest has rebooted by itself: runs under another boot id than `before`. */
     otherBoot: (before: string, timeoutMs = bootMs): Promise<string> =>

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BoxImage, ensureBoxImage } from './box-image.ts';
 import { ensureImage } from './image.ts';
+import { pageOf } from './page.ts';
 import { openResults, verdict } from './results.ts';
 import { runScenario } from './run.ts';
 import type { Scenario } from './scenario.ts';
@@ -18,33 +19,53 @@ async function main([repo = '', cache = '', ...typed]: string[]): Promise<number
   const say = (text: string) => console.log(`[${Math.round((performance.now() - began) / 1000)} s] ${text}`);
   const { values, positionals } = parseArgs({
     args: typed,
-    options: { resume: { type: 'boolean', default: false }, table: { type: 'string' } },
+    options: {
+      resume: { type: 'boolean', default: false },
+      table: { type: 'string' },
+      jobs: { type: 'string', default: '2' },
+    },
     allowPositionals: true,
   });
   const chosen = choose(positionals);
-  if (typeof chosen === 'string') {
-    console.error(chosen);
+  const jobs = Number(values.jobs);
+  const wrong = typeof chosen === 'string' ? chosen : wrongJobs(jobs, values.jobs);
+  if (typeof chosen === 'string' || wrong !== undefined) {
+    console.error(`run.sh: ${wrong}`);
     return 2;
   }
   const bench = await openBench(repo, cache, say);
-  const table = values.table === undefined ? join(cache, 'table.md') : resolve(values.table);
-  const results = openResults(join(cache, 'results.jsonl'), table, bench.tested, values.resume);
-  for (const scenario of chosen) {
-    if (results.passed(scenario.name)) {
-      say(`${scenario.name}: passed in the run before`);
-      continue;
-    }
+  const table = {
+    file: values.table === undefined ? join(cache, 'table.md') : resolve(values.table),
+    page: pageOf(typed),
+  };
+  const order = scenarios.map(({ name }) => name);
+  const results = openResults(join(cache, 'results.jsonl'), table, order, bench.tested, values.resume);
+  for (const { name } of chosen) if (results.passed(name)) say(`${name}: passed in the run before`);
+  const waiting = chosen.filter(({ name }) => !results.passed(name));
+  await sideBySide(jobs, waiting, async (scenario) => {
     say(`${scenario.name}: ${scenario.about}`);
     const result = await runScenario(bench, scenario);
     results.add(result);
-    say(
-      `${scenario.name}: ${result.passed ? 'passed' : 'LOST'} in ${result.seconds} s, ${result.cuts} cuts: ${result.end}`,
-    );
-  }
-  console.log(`The table is in ${table}`);
+    const { passed, seconds, cuts, end } = result;
+    say(`${scenario.name}: ${passed ? 'passed' : 'LOST'} in ${seconds} s, ${cuts} cuts: ${end}`);
+  });
+  console.log(`The table is in ${table.file}`);
   const ran = results.all().filter(({ name }) => chosen.some((scenario) => scenario.name === name));
   console.log(verdict(ran));
   return ran.every(({ passed }) => passed) ? 0 : 1;
+}
+
+function wrongJobs(jobs: number, typed: string): string | undefined {
+  return Number.isInteger(jobs) && jobs >= 1 && jobs <= 16 ? undefined : `--jobs takes 1 to 16, found ${typed}`;
+}
+
+/** Each in the order given, as soon as one of the `jobs` places is free. */
+async function sideBySide<T>(jobs: number, all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const waiting = [...all];
+  const place = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await work(next);
+  };
+  await Promise.all(Array.from({ length: jobs }, place));
 }
 
 /** What to run, or what is wrong with what was typed. */
@@ -52,8 +73,7 @@ function choose(words: readonly string[]): Scenario[] | string {
   if (words.length === 0 || words.includes('all')) return [...scenarios];
   const names = scenarios.map(({ name }) => name);
   const unknown = words.find((word) => word !== 'quick' && !names.includes(word));
-  if (unknown !== undefined)
-    return `run.sh: expected all, quick or names of scenarios, found ${unknown}: ${names.join(' ')}`;
+  if (unknown !== undefined) return `expected all, quick or names of scenarios, found ${unknown}: ${names.join(' ')}`;
   return scenarios.filter(({ name, quick }) => words.includes(name) || (quick && words.includes('quick')));
 }
 

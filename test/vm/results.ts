@@ -6,8 +6,8 @@ export interface Result {
   readonly passed: boolean;
   readonly about: string;
   readonly cuts: number;
-  /** Boots that hung and were tried once more. */
-  readonly secondTries: number;
+  /** True: a boot hung, and what is told here is the second try. */
+  readonly secondTry: boolean;
   /** The end state, or what was wrong. */
   readonly end: string;
   readonly seconds: number;
@@ -19,25 +19,33 @@ export interface Result {
 export interface Results {
   add(result: Result): void;
   passed(name: string): boolean;
-  /** The last of each scenario, in the order in which they first ran. */
+  /** The last of each scenario. */
   all(): Result[];
 }
 
 /**
  * Results that outlive a broken-off run: each is a line in a file as soon as it is known, and the table is made anew.
+ * @param table its file, and what stands around it
+ * @param order names of scenarios as the table has them
  * @param resume keeps what the file has about the same `tested`; otherwise it begins empty
  */
-export function openResults(file: string, table: string, tested: string, resume: boolean): Results {
+export function openResults(
+  file: string,
+  table: { readonly file: string; page(table: string): string },
+  order: readonly string[],
+  tested: string,
+  resume: boolean,
+): Results {
   const found = new Map<string, Result>();
   const old = resume && existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
   for (const result of old.flatMap(parse)) if (result.tested === tested) found.set(result.name, result);
-  const all = () => [...found.values()];
+  const all = () => [...found.values()].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
   writeFileSync(file, all().map(line).join(''));
   return {
     add(result) {
       found.set(result.name, result);
       appendFileSync(file, line(result));
-      writeFileSync(table, markdown(all()));
+      writeFileSync(table.file, table.page(markdown(all())));
     },
     passed: (name) => found.get(name)?.passed === true,
     all,
@@ -63,9 +71,8 @@ export function verdict(results: readonly Result[]): string {
 
 export function markdown(results: readonly Result[]): string {
   const cell = (text: string) => text.split('\n')[0]!.replaceAll('|', '\\|');
-  const rows = results.map(({ name, passed, about, cuts, secondTries, end, seconds }) => {
-    const hung = secondTries > 0 ? ` (${secondTries} hung boot tried again)` : '';
-    const state = `${passed ? '' : '**LOST**: '}${cell(end)}${hung}`;
+  const rows = results.map(({ name, passed, about, cuts, secondTry, end, seconds }) => {
+    const state = `${passed ? '' : '**LOST**: '}${cell(end)}${secondTry ? ' (second try, a boot hung)' : ''}`;
     return `| ${name} | ${cell(about)} | ${cuts} | ${state} | ${seconds} |`;
   });
   return [
@@ -73,7 +80,7 @@ export function markdown(results: readonly Result[]): string {
     '| --- | --- | --- | --- | --- |',
     ...rows,
     '',
-    verdict(results),
+    `**${verdict(results)}**`,
     '',
   ].join('\n');
 }

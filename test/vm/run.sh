@@ -5,10 +5,11 @@ set -eu
 
 usage() {
     cat <<'END'
-usage: sh test/vm/run.sh [all | quick | NAME ...] [--resume] [--table FILE]
+usage: sh test/vm/run.sh [all | quick | NAME ...] [--jobs N] [--resume] [--table FILE]
 
   all           every scenario (as with no name)
   quick         the few that run on every change
+  --jobs N      so many machines side by side (default: 2)
   --resume      goes on with a run that was broken off: skips what passed with the same package
   --table FILE  writes the table of results there (default: table.md in the cache)
 

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { boxOn } from './box.ts';
 import type { BoxImage } from './box-image.ts';
@@ -41,9 +40,9 @@ export async function openStage(
 ): Promise<Stage> {
   const disk = join(folder, 'disk.qcow2');
   await makeOverlay(disk, start.disk);
-  const publisher = await openPublisher(folder, bench.programs, await keysOf(bench, start));
+  const publisher = await openPublisher(folder, bench.programs, await keysOf(bench, start, folder));
   const serve = { [serverPort]: publisher.server.port };
-  const machine = openMachine({ folder, image: bench.image.folder, disk, serve, say });
+  const machine = openMachine({ folder, image: bench.image.folder, disk, serve });
   const old = { version: factory.version, tree: 'tree' in start ? start.tree : {} };
   return {
     context: {
@@ -66,10 +65,9 @@ export async function openStage(
 }
 
 /** Those whose public half a box has pinned; for a bare image any will do. */
-async function keysOf({ cache, programs }: Bench, start: Image | BoxImage): Promise<string> {
+async function keysOf({ programs }: Bench, start: Image | BoxImage, folder: string): Promise<string> {
   if ('keys' in start) return start.keys;
-  const keys = join(cache, 'keys');
-  await rm(keys, { recursive: true, force: true });
+  const keys = join(folder, 'keys');
   await makeKeys(programs, keys);
   return keys;
 }

@@ -24,7 +24,7 @@ export const install: Step<'install'> = {
 
   async run(at, tools) {
     const { values } = await tools.config();
-    const output = scriptOutput(tools);
+    const output = scriptOutput(tools, at.paths);
     const end = await tools.box.runScript({
       folder: packageFiles(tools.places, values, at.update.to).contents,
       writablePaths: at.paths,
@@ -32,8 +32,10 @@ export const install: Step<'install'> = {
       onOutput: output.push,
     });
     const scriptTail = output.end();
-    const fault = faultOf(end, output.seen(), values.script_timeout_s) ?? (await proveVersion(at, tools));
+    const fault = faultOf(end, output, values.script_timeout_s) ?? (await proveVersion(at, tools));
     if (fault) return rollbackBecause({ ...at, scriptTail }, { ...fault, step: 'install' });
+    const kept = output.kept();
+    if (kept) tools.log.info('install_update.sh may empty this folder, not remove it: it was left', { folder: kept });
     // The release may have moved the download folder: this is still the old configuration.
     await clearDownloads(tools.places, values, { keep: null }).catch((error) =>
       tools.log.error('not cleared up', error),
@@ -47,17 +49,18 @@ type FaultFound = { code: ErrorCode; message: string } | undefined;
 
 function faultOf(
   { exitCode, timedOut }: { exitCode: number | null; timedOut: boolean },
-  seen: string | undefined,
+  { seen, kept }: Pick<ReturnType<typeof scriptOutput>, 'seen' | 'kept'>,
   timeoutS: number,
 ): FaultFound {
   if (timedOut)
     return { code: 'INSTALL_TIMED_OUT', message: `install_update.sh was still running after ${timeoutS} s.` };
   if (exitCode !== 0) {
     const found = exitCode === null ? 'was killed' : `ended with ${exitCode}`;
-    return { code: 'INSTALL_SCRIPT_FAILED', message: `install_update.sh ${found}, expected 0.` };
+    const why = kept() ? ` It may empty ${kept()}, but not remove the folder itself: "rm -rf ${kept()}/*".` : '';
+    return { code: 'INSTALL_SCRIPT_FAILED', message: `install_update.sh ${found}, expected 0.${why}` };
   }
   // Many scripts go on after a failed command and end with 0.
-  if (seen) return { code: 'WRITE_FAILED', message: `install_update.sh ended with 0, but said "${seen}".` };
+  if (seen()) return { code: 'WRITE_FAILED', message: `install_update.sh ended with 0, but said "${seen()}".` };
   return undefined;
 }
 

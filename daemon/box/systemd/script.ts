@@ -24,6 +24,8 @@ const confinement = (paths: readonly string[], timeoutMs: number): Readonly<Reco
   RuntimeMaxSec: `${Math.ceil(timeoutMs / 1000)}`,
   MemoryMax: '75%',
   TasksMax: '512',
+  // What programs say of a failed write is looked for in these words.
+  Environment: 'LC_MESSAGES=C',
   // Old scripts call sudo.
   NoNewPrivileges: 'no',
 });

@@ -69,7 +69,12 @@ export type Because = Readonly<z.output<typeof becauseSchema>>;
 
 const beginning = z.object({ update: updateSchema });
 const verified = beginning.extend({ release: verifiedSchema });
-const ready = verified.extend({ paths: strings, baseline: baselineSchema });
+const ready = verified.extend({
+  paths: strings,
+  baseline: baselineSchema,
+  /** True: the default gateway answered before the update. */
+  gateway: z.boolean().default(false),
+});
 const trial = ready.extend({
   /** Boot in which the step began. */
   bootId: z.string(),

@@ -3,6 +3,7 @@ import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Service } from './box/box.ts';
 import type { Baseline } from './facts.ts';
+import type { At } from './machine.ts';
 import type { Tools } from './tools.ts';
 
 export type Health =
@@ -13,11 +14,15 @@ const programTimeoutMs = 60_000;
 const pollMs = 500;
 
 /**
- * Waits until everything that was up before the update is up again and has stayed so, and every program in
- * `health_dir` agrees. What had failed before may stay failed. A person may end the wait by asking for the undo.
+ * Waits until everything that was up before the update is up again and has stayed so, a gateway that answered before
+ * answers, and every program in `health_dir` agrees. What had failed before may stay failed. A person may end the wait
+ * by asking for the undo.
  */
-export async function becomesHealthy(baseline: Baseline, tools: Tools): Promise<Health> {
-  const { clock, config, show, undoAsked } = tools;
+export async function becomesHealthy(
+  { baseline, gateway }: Pick<At<'confirm'>, 'baseline' | 'gateway'>,
+  tools: Tools,
+): Promise<Health> {
+  const { box, clock, config, show, undoAsked } = tools;
   const { health_stable_s, trial_deadline_s } = (await config()).values;
   const began = clock.monotonic();
   let stable: { since: number; upAtMs: number; restarts: string } | undefined;
@@ -31,18 +36,22 @@ export async function becomesHealthy(baseline: Baseline, tools: Tools): Promise<
     failedSince = seen.failed ? (failedSince ?? now) : undefined;
 
     const stableS = stable ? (now - stable.since) / 1000 : 0;
-    show({ done: Math.floor(stableS), total: health_stable_s, unit: 'seconds', bytes_per_s: null, text: seen.trouble });
-    if (stable && stableS >= health_stable_s) {
-      const trouble = await askPrograms(tools);
-      return trouble ? { ok: false, message: trouble } : { ok: true, upAtMs: stable.upAtMs };
+    const up = stable !== undefined && stableS >= health_stable_s;
+    // Without a network nobody could ever mend the box from afar. Wi-Fi may take its time.
+    const unheard = up && gateway && (await box.gateway()) !== 'answers';
+    const trouble = unheard ? 'the default gateway answered before and does not now' : seen.trouble;
+    show({ done: Math.floor(stableS), total: health_stable_s, unit: 'seconds', bytes_per_s: null, text: trouble });
+    if (stable && up && !unheard) {
+      const objection = await askPrograms(tools);
+      return objection ? { ok: false, message: objection } : { ok: true, upAtMs: stable.upAtMs };
     }
     if (undoAsked()) return { ok: false, message: 'It was put back before it was confirmed.' };
     // systemd has given up on it: waiting for the deadline would only make the outage longer.
     if (failedSince !== undefined && now - failedSince >= Math.max(5, health_stable_s) * 1000) {
-      return { ok: false, message: seen.trouble ?? 'a service failed' };
+      return { ok: false, message: trouble ?? 'a service failed' };
     }
     if (now - began > trial_deadline_s * 1000) {
-      return { ok: false, message: `${seen.trouble ?? 'the services did not stay up'} for ${trial_deadline_s} s` };
+      return { ok: false, message: `${trouble ?? 'the services did not stay up'} for ${trial_deadline_s} s` };
     }
     await clock.sleep(pollMs);
   }

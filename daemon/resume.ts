@@ -145,6 +145,7 @@ export async function undoTrial({ clock }: Tools, folder: string, because: Becau
         .filter(Boolean)
         .map((name) => [name, 'active' as const]),
     ),
+    gateway: false,
     bootId: '',
     stoppedAtMs: 0,
     scriptTail: [],

@@ -30,6 +30,9 @@ export interface Box {
   /** Free space where `path` lies (or would lie), bytes that this process may use. */
   freeBytes(path: string): Promise<number>;
 
+  /** Looks for the default gateway, for seconds if need be. */
+  gateway(): Promise<Gateway>;
+
   service(name: string): Promise<Service>;
   startService(name: string): Promise<void>;
   /** @throws UpdateError SERVICE_NOT_STOPPED when it is still running afterwards */
@@ -70,6 +73,9 @@ export interface Identity {
   /** Such as `rpi/3`; null when it cannot be told. */
   readonly hardware: string | null;
 }
+
+/** `none`: there is none, or it cannot be told. */
+export type Gateway = 'answers' | 'silent' | 'none';
 
 export interface Service {
   /** `inactive` = stopped in order, `absent` = no such unit. */

@@ -32,7 +32,7 @@ export const confirm: Step<'confirm'> = {
       const message = `After the reboot VERSION says ${found ?? 'nothing'}, the release is ${at.update.to}.`;
       return rollbackBecause(at, { code: 'WRONG_VERSION_INSTALLED', message, step: 'confirm' });
     }
-    const health = await becomesHealthy(at.baseline, tools);
+    const health = await becomesHealthy(at, tools);
     if (undoAsked()) {
       return rollbackBecause(at, { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'confirm' });
     }

@@ -23,12 +23,13 @@ export const snapshot: Step<'snapshot'> = {
     await needSpace(tools, { [places.state]: await box.sizeOf(paths) });
     const services = [...new Set([...values.services, ...at.release.services])];
     const baseline = await takeBaseline(tools, services);
+    const gateway = (await box.gateway()) === 'answers';
     if (at.update.from === null) log.warn('first installation: no readable VERSION on the box');
     await box.snapshot(places.newSnapshot, paths, aboutOf({ ...at, baseline }, values));
     if (cancelled.aborted) throw new UpdateError('CANCELLED', 'The update was cancelled.');
     const held = await heldBack(at.update);
     if (held) throw held;
-    return { ...at, step: 'stop', paths, baseline };
+    return { ...at, step: 'stop', paths, baseline, gateway };
   },
 };
 

@@ -26,7 +26,7 @@ Architecture: all
 Maintainer: ${maintainer}
 Installed-Size: ${kib}
 Depends: nodejs (>= 20.19), bzip2, tar, systemd
-Recommends: lbzip2, logrotate
+Recommends: lbzip2, logrotate, iproute2
 Section: admin
 Priority: optional
 Description: keeps an OPQ Box up to date

@@ -101,6 +101,55 @@ it.each(failures)(
   },
 );
 
+const folder = '/usr/local/box-config-daemon';
+/** A script that is confined as on a real box: it has emptied the folder, which itself stays. */
+const removing = (exitCode: number, more = '') =>
+  scene({
+    async runScript({ onOutput }) {
+      onOutput(`rm: cannot remove '${folder}': Device or resource busy\n${more}`);
+      return { exitCode, timedOut: false };
+    },
+  });
+
+it('takes a script that goes on when it could only empty its folder, not remove it', async () => {
+  const { rest } = await run(await removing(0));
+  expect(rest).toMatchObject({ because: null });
+});
+
+it('says that a folder can only be emptied to one whose script fails at it', async () => {
+  const { rest } = await run(await removing(1));
+  expect(rest).toMatchObject({ because: { code: 'INSTALL_SCRIPT_FAILED' } });
+  expect(rest.because?.message).toContain(`${folder}/*`);
+});
+
+it('does not take a script that could not write elsewhere as well', async () => {
+  const box = await removing(0, "rm: cannot remove '/usr/local/other': Read-only file system\n");
+  expect((await run(box)).rest).toMatchObject({ because: { code: 'WRITE_FAILED' } });
+});
+
+it('puts the earlier release back when the gateway answered before and does not afterwards', async () => {
+  let looks = 0;
+  const box = await scene({ gateway: async () => (looks++ === 0 ? 'answers' : 'silent') });
+  box.tools.clock.monotonic = fastClock();
+  const { rest } = await run(box);
+  expect(rest).toMatchObject({ because: { code: 'HEALTH_FAILED', step: 'confirm' } });
+  // Patiently: a Wi-Fi comes back when it likes.
+  expect(looks).toBeGreaterThan(3);
+});
+
+it('waits for a gateway that comes back late', async () => {
+  const answers = ['answers', 'silent', 'none', 'answers'] as const;
+  let look = 0;
+  const box = await scene({ gateway: async () => answers[look++]! });
+  expect((await run(box)).rest).toMatchObject({ because: null });
+  expect(look).toBe(answers.length);
+});
+
+it('confirms without a gateway when none answered before', async () => {
+  const box = await scene({ gateway: async () => 'silent' });
+  expect((await run(box)).rest).toMatchObject({ because: null });
+});
+
 it('puts the earlier release back when VERSION names a third one', async () => {
   const box = await scene({
     async runScript() {

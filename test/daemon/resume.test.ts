@@ -9,6 +9,7 @@ const trial = {
   release: aRelease,
   paths: ['/etc/opq'],
   baseline: { [service]: 'active' as const },
+  gateway: false,
   bootId: 'boot-1',
   stoppedAtMs: 1,
   scriptTail: [],

@@ -86,6 +86,7 @@ export async function scene(
     conditions: async () => wellConditioned,
     sizeOf: async () => 1000,
     freeBytes: async () => 2 ** 40,
+    gateway: async () => 'none',
     service: async (name) => services.get(name) ?? { state: 'absent', restarts: 0 },
     startService: async (name) => void services.set(name, { state: 'active', restarts: 0 }),
     stopService: async (name) => void services.set(name, { state: 'inactive', restarts: 0 }),

@@ -7,6 +7,7 @@ import { readConditions } from '../conditions.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
 import { freeBytes, sizeOf } from '../space.ts';
 import { checkUp } from './check-up.ts';
+import { gateway } from './gateway.ts';
 import { hardware } from './hardware.ts';
 import { killScript, runScript } from './script.ts';
 import { systemctl } from './systemctl.ts';
@@ -37,6 +38,7 @@ export function systemdBox(): Box {
     conditions: () => readConditions('/'),
     sizeOf: (paths) => sizeOf('/', paths),
     freeBytes,
+    gateway,
 
     service: unitState,
     async startService(name) {

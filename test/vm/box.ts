@@ -5,7 +5,8 @@ import type { Machine } from './machine.ts';
 import { service } from './release.ts';
 import { differences, readTree, type Tree } from './tree.ts';
 
-const patienceMs = 900_000;
+/** Ends what hangs: a bad release may take the guard ten minutes, on a machine that is busy besides. */
+const patienceMs = 1_800_000;
 
 export type Box = ReturnType<typeof boxOn>;
 
@@ -75,6 +76,12 @@ export function boxOn(machine: Machine) {
      */
     reaches: (step: UpdateStep, { from = 0, timeoutMs = 600_000 } = {}) =>
       machine.onConsole(new RegExp(` ${step} update=`), { from, timeoutMs }),
+    /** Waits until the updater itself says that an update is in this step. */
+    isIn: (step: UpdateStep) =>
+      until(`the step ${step}`, patienceMs, async () => {
+        const { update } = await status();
+        return update?.steps.some(({ name, state }) => name === step && state === 'now') ? true : 'not yet';
+      }),
     /** Every file of what an update may change. */
     tree: (): Promise<Tree> => readTree(machine),
     /**

@@ -33,6 +33,8 @@ async function main([repo = '', cache = '', ...typed]: string[]): Promise<number
     console.error(`run.sh: ${wrong}`);
     return 2;
   }
+  for (const { name, waitsFor } of scenarios)
+    if (waitsFor !== undefined && !positionals.includes(name)) say(`${name}: NOT RUN, it waits for ${waitsFor}`);
   const bench = await openBench(repo, cache, say);
   const table = {
     file: values.table === undefined ? join(cache, 'table.md') : resolve(values.table),
@@ -70,7 +72,7 @@ async function sideBySide<T>(jobs: number, all: readonly T[], work: (one: T) => 
 
 /** What to run, or what is wrong with what was typed. */
 function choose(words: readonly string[]): Scenario[] | string {
-  if (words.length === 0 || words.includes('all')) return [...scenarios];
+  if (words.length === 0 || words.includes('all')) return scenarios.filter(({ waitsFor }) => waitsFor === undefined);
   const names = scenarios.map(({ name }) => name);
   const unknown = words.find((word) => word !== 'quick' && !names.includes(word));
   if (unknown !== undefined) return `expected all, quick or names of scenarios, found ${unknown}: ${names.join(' ')}`;

@@ -7,7 +7,7 @@ import type { Result } from './results.ts';
 import type { Context, Scenario } from './scenario.ts';
 import { type Bench, openStage, type Stage } from './stage.ts';
 
-const limitS = 20 * 60;
+const limitS = 40 * 60;
 
 /** Runs one scenario on a machine of its own, once more from its start when a boot hung. */
 export async function runScenario(bench: Bench, scenario: Scenario): Promise<Result> {

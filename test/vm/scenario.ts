@@ -31,9 +31,11 @@ export interface Scenario {
   readonly about: string;
   /** One of the few that run on every change. */
   readonly quick: boolean;
+  /** What the updater has yet to learn for it: until then it runs only when it is asked for by name, and all others say so. */
+  readonly waitsFor?: string;
   /** What its disk starts from: a Debian that has never seen us, or a box with a release. */
   readonly from: 'image' | 'box';
-  /** Longer than this and it has failed; default 20 minutes. */
+  /** Longer than this and it has failed; default 40 minutes. */
   readonly limitS?: number;
   /** @returns the end state, for the table of results; throws when anything is not as it must be */
   run(context: Context): Promise<string>;

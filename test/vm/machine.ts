@@ -10,7 +10,7 @@ import type { Hardware } from './qemu-arguments.ts';
 import { askQemu } from './qmp.ts';
 
 /** Long: a boot takes 20 s on an idle machine and several times that on a busy one. */
-const bootMs = 180_000;
+const bootMs = 300_000;
 const commandMs = 120_000;
 
 export type Machine = ReturnType<typeof openMachine>;

@@ -42,8 +42,12 @@ function nudge(address: string): Promise<void> {
   });
 }
 
-async function ip<T extends z.ZodType>(args: readonly string[], schema: T): Promise<z.output<T>> {
+async function ip<T>(args: readonly string[], schema: z.ZodType<T[]>): Promise<T[]> {
   const { execa } = await import('execa');
   const { stdout } = await execa('ip', ['-4', '-json', ...args], { reject: false, timeout: 10_000, stdin: 'ignore' });
-  return schema.parse(JSON.parse(stdout || '[]'));
+  try {
+    return schema.parse(JSON.parse(stdout));
+  } catch {
+    return []; // no iproute2, or one that knows no JSON
+  }
 }

@@ -7,6 +7,9 @@ import { unitState } from './unit-state.ts';
 /** One name for all: a second script cannot start beside the first, and whoever resumes knows what to stop. */
 export const scriptUnit = 'opq-updater-script.service';
 
+/** Longer than any shutdown takes. */
+const shutdownMs = 30 * 60_000;
+
 /** What install_update.sh runs in. It guards against mistakes: root that wants out gets out, by way of PID 1. */
 const confinement = (paths: readonly string[], timeoutMs: number): Readonly<Record<string, string>> => ({
   ProtectSystem: 'strict',
@@ -61,9 +64,19 @@ export async function runScript({ folder, writablePaths, timeoutMs, onOutput }: 
   child.all.setEncoding('utf8').on('data', onOutput);
   const began = performance.now();
   const { exitCode } = await child;
+  await endOfShutdown();
   const timedOut = performance.now() - began >= timeoutMs;
   await killScript();
   return { exitCode: timedOut ? null : (exitCode ?? null), timedOut };
+}
+
+/**
+ * Does not return on a box that is on its way down: that ends the script and this process in any order, and what a
+ * script came to that was ended so is for the next boot to find out.
+ */
+async function endOfShutdown(): Promise<void> {
+  const { stdout } = await systemctl(['is-system-running']);
+  if (stdout.trim() === 'stopping') await sleep(shutdownMs);
 }
 
 /** Ends whatever is left of the script, for good; fine when nothing runs. */

@@ -29,7 +29,7 @@ export const networkLost: Scenario = {
     const { machine, box, publisher, expect } = context;
     const chain = chainOn(context);
     await machine.boot();
-    await chain.configure({ trial_deadline_s: 60 });
+    await chain.configure({ trial_deadline_s: 90 });
     const down =
       '[Service]\\nType=oneshot\\nExecStart=ip link set eth0 down\\n[Install]\\nWantedBy=multi-user.target\\n';
     const end = `${unit('down.service', `[Unit]\\nAfter=wired.service\\n${down}`)}\nsystemctl enable down.service`;

@@ -51,6 +51,8 @@ const kernelWords = [
   ...['quiet', 'loglevel=4', 'systemd.show_status=0'],
   // Nothing is to be kept from anybody here.
   ...['mitigations=off', 'nokaslr', 'audit=0'],
+  // On a busy machine the emulated timer comes late, which the kernel would take for a broken one and panic.
+  'no_timer_check',
   // The network card's plain name; one serial line instead of 32 to look at.
   ...['net.ifnames=0', '8250.nr_uarts=1'],
   // No AppArmor and no BPF hooks, as on Raspberry Pi OS.

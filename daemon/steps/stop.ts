@@ -10,14 +10,13 @@ import { aboutOf } from './snapshot.ts';
 /** Stops the services, makes sure that the snapshot is still true, and puts the box on trial by one rename. */
 export const stop: Step<'stop'> = {
   // Before the rename it is simply done again; after it the script may not be believed to have waited.
-  resume: (at, { onTrial }) =>
-    onTrial
-      ? rollbackBecause(at, {
-          code: 'DAEMON_DIED',
-          message: 'The updater ended while it stopped the services.',
-          step: 'stop',
-        })
-      : at,
+  resume(at, { same, onTrial }) {
+    if (!onTrial) return at;
+    const [code, message] = same
+      ? (['DAEMON_DIED', 'The updater ended while it stopped the services.'] as const)
+      : (['POWER_LOST', 'The box lost power while the services were stopped.'] as const);
+    return rollbackBecause(at, { code, message, step: 'stop' });
+  },
 
   async run(at, tools) {
     const { box, places, clock, log, cancelled, config } = tools;

@@ -57,9 +57,15 @@ const table: [string, keyof typeof positions, Boot, string, object?][] = [
     'stop',
     { ...died, ...onTrial },
     'rollback',
-    { scriptStarted: false, blame: false },
+    { because: { code: 'DAEMON_DIED' }, scriptStarted: false, blame: false },
   ],
-  ['Cut_in_stop_after_the_rename', 'stop', { ...cut, ...onTrial }, 'rollback', { scriptStarted: false, blame: false }],
+  [
+    'Cut_in_stop_after_the_rename',
+    'stop',
+    { ...cut, ...onTrial },
+    'rollback',
+    { because: { code: 'POWER_LOST' }, scriptStarted: false, blame: false },
+  ],
   [
     'Killed_in_install',
     'install',

@@ -57,9 +57,19 @@ function withCut(at: At, cut: Update['cuts'][number]): At {
   return { ...told, because: { ...told.because, message: `${told.because.message} It was ${cut.intoS} s into it.` } };
 }
 
-/** Why the guard put the snapshot back; undefined when it did not. */
-async function guardsWord(trial: string): Promise<string | undefined> {
-  return /^reason=(\w+)$/m.exec((await readIfThere(join(trial, 'guard'))) ?? '')?.[1];
+interface GuardsWord {
+  /** Why the guard puts the snapshot back. */
+  readonly reason: string;
+  /** False: it was cut off or failed in the middle, and the folders may be of two releases. */
+  readonly done: boolean;
+}
+
+async function guardsWord(trial: string): Promise<GuardsWord | undefined> {
+  for (const [name, done] of Object.entries({ guard: true, 'guard-begun': false })) {
+    const reason = /^reason=(\w+)$/m.exec((await readIfThere(join(trial, name))) ?? '')?.[1];
+    if (reason) return { reason, done };
+  }
+  return undefined;
 }
 
 const guardsReasons: Readonly<Record<string, string>> = {
@@ -68,13 +78,18 @@ const guardsReasons: Readonly<Record<string, string>> = {
   deadline: 'The trial lasted too long.',
 };
 
-/** The guard has done the undo: what is left is to prove it and to tell. */
-async function afterGuard(tools: Tools, found: Found, reason: string): Promise<At<'restored'>> {
+/** The guard has done the undo: what is left is to prove it and to tell. One that it only began is done anew. */
+async function afterGuard(
+  tools: Tools,
+  found: Found,
+  { reason, done }: GuardsWord,
+): Promise<At<'rollback' | 'restored'>> {
   const message = guardsReasons[reason] ?? reason;
   const because: Because = { code: 'GUARD_RESTORED', message, step: 'confirm' };
   const undo = await undoOf(found.kind === 'entry' ? found.entry.at : idleAt, because, tools);
   // Boots may also be cut by flaky mains, which must not condemn a good release.
-  return { ...undo, step: 'restored', bootId: '', blame: reason !== 'boots' };
+  const blame = reason !== 'boots';
+  return done ? { ...undo, step: 'restored', bootId: '', blame } : { ...undo, blame };
 }
 
 async function undoOf(at: At, because: Because, tools: Tools): Promise<At<'rollback'>> {

@@ -8,6 +8,8 @@
 # Each of the two is enough. What it did it leaves in trial/guard, for the updater to finish and to tell.
 #
 # trial/about     key=value lines from the updater: trial_boots, trial_deadline_s, heartbeat_s
+# trial/guard-begun  reason=REASON, from before the guard touches anything until the updater has told of it: where
+#                 trial/guard is not there too, it was cut off in the middle, and goes on before anything else may judge
 # trial/boots     boots on trial since the updater last reported; the updater sets it to 0
 # run/heartbeat   uptime in whole seconds when the updater was last alive
 # run/trial       uptime in whole seconds when the trial began in this boot; missing = it began in an earlier one
@@ -55,12 +57,17 @@ put_back() { # REASON SENTENCE
         say "$2: but the earlier release could not be put back in three tries; the updater has to"
         return 1
     fi
+    put "$trial/guard-begun" "reason=$1" || return 1
     say "$2: the earlier release is put back"
     # What is left of the updater or of a script must not write meanwhile, nor be started again.
     "$systemctl" kill --kill-whom=all --signal=KILL opq-updater.service opq-updater-script.service 2>/dev/null
     timeout 60 "$systemctl" stop opq-updater-control.socket opq-updater-page.socket opq-updater.service \
         opq-updater-script.service 2>/dev/null
-    if sh "$restore" "$trial" "${root:-/}"; then
+    sh "$restore" "$trial" "${root:-/}"
+    ended=$?
+    # The snapshot is damaged: nothing was touched.
+    [ "$ended" -ne 3 ] || rm -f "$trial/guard-begun"
+    if [ "$ended" -eq 0 ]; then
         put "$trial/guard" "reason=$1"
     else
         say "the earlier release could not be put back (try $tries)"
@@ -78,6 +85,10 @@ boot() {
         sync "$state"
     fi
     on_trial || return 0
+    if [ -e "$trial/guard-begun" ]; then
+        put_back "$(sed -n 's/^reason=//p' "$trial/guard-begun" | head -n 1)" "the undo was cut off"
+        return
+    fi
     boots=$(($(number "$trial/boots" 0) + 1))
     limit=$(number "$trial/about" 3 trial_boots)
     put "$trial/boots" "$boots"

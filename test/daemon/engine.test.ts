@@ -311,6 +311,20 @@ it('is stuck, not dead, when journal and snapshot are both lost on trial', async
   expect(await follow(at, box.tools)).toMatchObject({ step: 'stuck', stuckBecause: { code: 'SNAPSHOT_DAMAGED' } });
 });
 
+it('does anew what the guard began and was cut off in, whatever VERSION says meanwhile', async () => {
+  const box = await scene();
+  await box.box.snapshot(box.places.trial, ['/usr/local/box-config-daemon'], {
+    update: 'u1',
+    from: oldVersion,
+    to: newVersion,
+  });
+  await writeFile(`${box.places.trial}/guard-begun`, 'reason=heartbeat\n');
+  const { at } = await whereWeWere(box.tools);
+  expect(at).toMatchObject({ step: 'rollback', because: { code: 'GUARD_RESTORED' }, blame: true });
+  expect(await follow(at, box.tools)).toMatchObject({ step: 'idle', because: { code: 'GUARD_RESTORED' } });
+  expect(await exists(box.places.trial)).toBe(false);
+});
+
 it.each(['boots', 'heartbeat', 'deadline'])('finishes what the guard put back because of its %s', async (reason) => {
   const box = await scene();
   await box.box.snapshot(box.places.trial, ['/usr/local/box-config-daemon'], {

@@ -37,9 +37,10 @@ async function boxOnTrial(shell: readonly string[]) {
     at,
     trial,
     put,
-    guard(verb: string) {
+    guard(verb: string, more: NodeJS.ProcessEnv = {}) {
       const [program, ...args] = shell;
-      return spawnSync(program!, [...args, guardProgram, verb], { env: environment, encoding: 'utf8' }).status;
+      const env = { ...environment, ...more };
+      return spawnSync(program!, [...args, guardProgram, verb], { env, encoding: 'utf8' }).status;
     },
     release: async () => (await readFile(at('etc/opq/release'), 'utf8')).trim(),
     added: () => Promise.all(['etc/opq/added', 'etc/added'].map((path) => exists(at(path)))),
@@ -127,6 +128,21 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
     expect(await box.release()).toBe('by the earlier release');
   });
 
+  it('goes on in the next boot with an undo that was cut off, before anything else can judge the mixture', async () => {
+    const box = await boxOnTrial(shell);
+    await box.put('uptime', '701.00 1.00\n');
+    // The power fails in the middle: the guard goes with its restore program.
+    await box.put('restore.sh', `echo mixed >${box.at('etc/opq/release')}\nkill -KILL $PPID\n`);
+    box.guard('watch', { OPQ_RESTORE: box.at('restore.sh') });
+    expect(await box.release()).toBe('mixed');
+    expect(await box.verdict()).toBeUndefined();
+    await box.put('uptime', '5.00 1.00\n');
+    expect(box.guard('boot')).toBe(0);
+    expect(await box.release()).toBe('old');
+    expect(await box.verdict()).toBe('reason=heartbeat\n');
+    expect(await box.calls()).toContain('--no-block reboot');
+  });
+
   it('touches nothing when the snapshot is damaged, and does not reboot for ever', async () => {
     const box = await boxOnTrial(shell);
     await box.put('uptime', '701.00 1.00\n');
@@ -134,6 +150,8 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
     for (let n = 0; n < 5; n++) box.guard('watch');
     expect(await box.release()).toBe('new');
     expect((await box.calls()).filter((call) => call.includes('reboot'))).toHaveLength(3);
+    // Nothing is half done: an updater that comes up after all may judge the release.
+    expect(await exists(join(box.trial, 'guard-begun'))).toBe(false);
   });
 
   it('tells an orderly shutdown from a cut, once', async () => {

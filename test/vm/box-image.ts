@@ -97,7 +97,7 @@ async function prepare(machine: Machine, folder: string, deb: string): Promise<v
 }
 
 /** By its own script, as the factory does; with attributes that only a careful undo brings back. */
-async function putFactoryRelease(machine: Machine, folder: string): Promise<void> {
+export async function putFactoryRelease(machine: Machine, folder: string): Promise<void> {
   await writeContent(folder, factory);
   await writeFile(join(folder, 'VERSION'), `${factory.version}\n`);
   const { stdout } = await run('tar', ['-c', '-C', folder, '.'], { encoding: 'buffer', maxBuffer: 64 * 1024 * 1024 });

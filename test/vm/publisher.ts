@@ -36,6 +36,8 @@ export async function openPublisher(folder: string, programs: string, keys: stri
   return {
     updates,
     server,
+    /** What boxes pin. */
+    publicKey: join(keys, 'public_key.pem'),
     tool,
     build,
     /** Builds a package and signs it, as for a USB stick; its path, with `.sig` beside it. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 export interface Hardware {
   /** Folder of vmlinuz and initrd. */
   readonly image: string;
+  /** A qcow2 file, or `nbd:SOCKET`. */
   readonly disk: string;
   /** What the clock chip says at power-on, such as `1970-01-01T00:00:00`; null = this machine's time. */
   readonly clock: string | null;
@@ -62,8 +63,9 @@ const kernelWords = [
 function disks({ disk, files }: Hardware): string[] {
   const root = {
     'node-name': 'root',
-    driver: 'qcow2',
-    file: { driver: 'file', filename: disk },
+    ...(disk.startsWith('nbd:')
+      ? { driver: 'nbd', server: { type: 'unix', path: disk.slice(4) } }
+      : { driver: 'qcow2', file: { driver: 'file', filename: disk } }),
     // A write cache that the guest has to flush, as that of an SD card: what it does not sync may be lost.
     cache: { direct: false, 'no-flush': false },
     discard: 'unmap',

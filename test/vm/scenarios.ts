@@ -10,16 +10,25 @@ import {
   updaterReplaced,
 } from './scenarios/bad-after-boot.ts';
 import { badScripts } from './scenarios/bad-scripts.ts';
+import { clockScenarios } from './scenarios/clocks.ts';
 import { cutDuringScript } from './scenarios/cuts.ts';
+import { deb } from './scenarios/deb.ts';
+import { cutsGuardBoot, cutsGuardWatch } from './scenarios/guard-cuts.ts';
 import { harness } from './scenarios/harness.ts';
+import { lossyDisk } from './scenarios/lossy-disk.ts';
+import { networkDown } from './scenarios/network.ts';
 import { originalScripts } from './scenarios/original-scripts.ts';
+import { cutDuringConfirm, cutsAfterScript, cutsBeforeScript, cutsInScript } from './scenarios/power-cuts.ts';
 import { scriptReboots } from './scenarios/script-reboots.ts';
+import { shutdowns } from './scenarios/shutdown.ts';
+import { strangers } from './scenarios/strangers.ts';
 import { goodUpdate } from './scenarios/update.ts';
 import { updaterDies } from './scenarios/updater-dies.ts';
 
 /** All of them, in the order in which they run. */
 export const scenarios: readonly Scenario[] = [
   harness,
+  deb,
   goodUpdate,
   originalScripts,
   healthFailed,
@@ -34,4 +43,15 @@ export const scenarios: readonly Scenario[] = [
   scriptReboots,
   updaterDies,
   cutDuringScript,
+  cutDuringConfirm,
+  cutsBeforeScript,
+  cutsInScript,
+  cutsAfterScript,
+  cutsGuardBoot,
+  cutsGuardWatch,
+  lossyDisk,
+  shutdowns,
+  ...clockScenarios,
+  networkDown,
+  strangers,
 ];

@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cutAt, expectNextUpdate } from '../cut.ts';
+import type { Recipe } from '../release.ts';
+import type { Context, Scenario } from '../scenario.ts';
+
+/** The updater never reports in a boot on trial: as it comes with mains that fail again and again, or a bad release. */
+export const cutsGuardBoot: Scenario = {
+  name: 'cuts-guard-boot',
+  about: 'the power fails early in three boots on trial, then twice while the guard puts the release back',
+  quick: false,
+  from: 'box',
+  limitS: 3600,
+  async run(context) {
+    const { machine, box, publisher, old, expect, random } = context;
+    await machine.boot();
+    await onConsoleToo(context);
+    const release: Recipe = { version: 1_600_000_001 };
+    await publisher.publish(release);
+    await box.install();
+    await box.reaches('reboot');
+    const change = { kernelWords: ['systemd.show_status=1'] };
+    // The script has ended and all is synced: whole new, on trial.
+    await cutAt(context, 1000 * random(), change);
+    for (let boot = 1; boot <= 3; boot++) {
+      await machine.onConsole(/Finished.*opq-updater-guard\.service/, { timeoutMs: 300_000 });
+      await cutAt(context, 500 * random());
+    }
+    for (let n = 0; n < 2; n++) {
+      await machine.onConsole(/opq-updater-guard.*: the earlier release is put back/, { timeoutMs: 300_000 });
+      await cutAt(context, 1500 * random());
+    }
+    const { because } = await box.expectEnd(release.version, 'rolled back', 'GUARD_RESTORED');
+    expect('why', /In none of the boots/.test(because?.message ?? ''), true);
+    await box.expectWhole(old);
+    // The mains were to blame, so the same release may try again.
+    await box.install();
+    await box.expectEnd(release.version, 'confirmed');
+    await expectNextUpdate(context, release.version + 1);
+    return 'whole old, by the guard; the same release and the next one confirmed';
+  },
+};
+
+/** A box that stays up without its updater: the guard has to stop what runs, and may be cut anywhere. */
+export const cutsGuardWatch: Scenario = {
+  name: 'cuts-guard-watch',
+  about:
+    'a release takes the updater with it, the box stays up, and the power fails thrice while the guard puts it back',
+  quick: false,
+  from: 'box',
+  limitS: 3600,
+  async run(context) {
+    const { machine, box, publisher, old, expect, random } = context;
+    await machine.boot();
+    await onConsoleToo(context);
+    // A folder that is put back before the one with VERSION, and takes its time.
+    await machine.ok('head --bytes=40M /dev/urandom >/etc/opq/large && sync');
+    const before = { ...old, tree: await box.tree() };
+    const release: Recipe = { version: 1_600_000_001, end: 'echo new >/etc/opq/added' };
+    await publisher.publish(release);
+    await box.install();
+    await box.reaches('confirm');
+    await shortPatience(context);
+    for (const words of ['no sign of the updater', 'the undo was cut off', 'the undo was cut off']) {
+      const [found] = await machine.onConsole(new RegExp(`${words}| ended update=`), { timeoutMs: 300_000 });
+      // The cut before came after the last of it.
+      if (found !== words) break;
+      // Somewhere from the stop of the services to the last rename.
+      await cutAt(context, 6000 * random());
+    }
+    const { because } = await box.expectEnd(release.version, 'rolled back', 'GUARD_RESTORED');
+    expect('why', /not heard of/.test(because?.message ?? ''), true);
+    await box.expectWhole(before);
+    const next = await box.updater('install', 300_000);
+    expect('exit code of an install of the same release', next.code, 5);
+    await machine.ok('rm /etc/opq/large');
+    await expectNextUpdate(context, release.version + 1);
+    return 'whole old, by the guard; the next update confirmed';
+  },
+};
+
+/** The guard's words too, as those of the updater. */
+async function onConsoleToo({ machine }: Context): Promise<void> {
+  const text = '[Service]\nStandardError=journal+console\n';
+  for (const unit of ['opq-updater-guard', 'opq-updater-watch'])
+    await machine.push(text, `/usr/lib/systemd/system/${unit}.service.d/console.conf`);
+  await machine.ok('systemctl daemon-reload; sync');
+}
+
+/**
+ * Kills the updater for good in this boot, and has the guard wait for a minute where it waits for ten: what the
+ * snapshot says of itself is part of what it proves.
+ */
+async function shortPatience({ machine }: Context): Promise<void> {
+  await machine.ok(`mkdir -p /run/systemd/system/opq-updater.service.d
+    printf '[Service]\\nExecStart=\\nExecStart=/bin/sleep infinity\\nType=exec\\nWatchdogSec=0\\n' \
+      >/run/systemd/system/opq-updater.service.d/gone.conf
+    systemctl daemon-reload && systemctl kill --signal=KILL opq-updater.service
+    cd /var/lib/opq-updater/trial && sed -i s/^heartbeat_s=.*/heartbeat_s=30/ about
+    sha256sum tree.tar folders absent about >SHA256SUMS && sync`);
+  await sleep(1000);
+}

@@ -40,7 +40,7 @@ export async function startQemu(hardware: Hardware, console: string, log: string
       await gone;
     },
   };
-  while (!(existsSync(lines.agent) && existsSync(lines.qmp))) {
+  while (![lines.agent, lines.qmp, console].every((file) => existsSync(file))) {
     if (!qemu.running) throw new Error(`QEMU did not start: ${(await readFile(log, 'utf8')).slice(-2000)}`);
     await sleep(20);
   }

@@ -9,8 +9,8 @@ import { type Qemu, startQemu } from './qemu.ts';
 import type { Hardware } from './qemu-arguments.ts';
 import { askQemu } from './qmp.ts';
 
-/** Long: a boot takes 20 s on an idle machine and several times that on a busy one. */
-const bootMs = 300_000;
+/** Long: a boot takes 20 s on an idle machine and ten times that on a crowded one. */
+const bootMs = 600_000;
 const commandMs = 120_000;
 
 export type Machine = ReturnType<typeof openMachine>;

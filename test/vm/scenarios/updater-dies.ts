@@ -20,7 +20,7 @@ export const updaterDies: Scenario = {
     await chain.expectPutBack(killed, 'DAEMON_DIED');
 
     // Long enough on trial to be hit there.
-    await chain.configure({ trial_heartbeat_s: 180, health_stable_s: 300 });
+    await chain.configure({ trial_heartbeat_s: 300, health_stable_s: 600 });
     const before = await machine.bootId();
     const hung = { version: 1_600_000_002 };
     await publisher.publish(hung);

@@ -11,6 +11,7 @@ import { restored } from './steps/restored.ts';
 import { rollback, rollbackBecause, stuckBecause } from './steps/rollback.ts';
 import { snapshot } from './steps/snapshot.ts';
 import { startAgain, stop } from './steps/stop.ts';
+import { undo } from './steps/undo.ts';
 import { unpack } from './steps/unpack.ts';
 import { verify } from './steps/verify.ts';
 import type { Tools } from './tools.ts';
@@ -24,6 +25,7 @@ export const steps: { readonly [K in Working]: Step<K> } = {
   install,
   reboot,
   confirm,
+  undo,
   rollback,
   restored,
 };

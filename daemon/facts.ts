@@ -109,6 +109,7 @@ export const factsSchemas = {
   install: trial,
   reboot: trial,
   confirm: trial.extend({ cutBoots: whole }),
+  undo: undoing,
   rollback: undoing,
   restored: undoing,
   stuck: undoing.extend({ stuckBecause: becauseSchema }),

@@ -4,6 +4,7 @@ import { type ErrorCode, errorCodes } from '../protocol/error-codes.ts';
 import { type HistoryEntry, type Outcome, type UpdateStep, updateSteps } from '../protocol/views.ts';
 import type { Because } from './facts.ts';
 import { readIfThere, syncFolder, writeFileSafely } from './files.ts';
+import { keptAside } from './kept-aside.ts';
 import type { At } from './machine.ts';
 import type { Places } from './places.ts';
 
@@ -27,7 +28,9 @@ export interface Moment {
 /** Writes what the last update came to; again is fine, as a cut may come between this and the journal. */
 export async function recordEnd(places: Places, at: At<'idle'>, now: Moment): Promise<HistoryEntry | undefined> {
   if (at.update === null) return undefined;
-  const entry = entryOf(at as At<'idle'> & { update: object }, now);
+  const undone = at.because?.code === 'ROLLED_BACK';
+  const kept_aside = undone ? await keptAside(places, at.update.id) : null;
+  const entry = { ...entryOf(at as At<'idle'> & { update: object }, now), kept_aside };
   const text = (await readIfThere(places.history)) ?? '';
   const known = entriesIn(text);
   if (known.some(({ id, outcome }) => id === entry.id && outcome === entry.outcome)) return undefined;
@@ -60,7 +63,10 @@ export const explain = ({ code, message }: { code: ErrorCode; message: string })
   todo: errorCodes[code].todo,
 });
 
-function entryOf({ update, because, outageS, scriptTail }: At<'idle'>, now: Moment): HistoryEntry {
+function entryOf(
+  { update, because, outageS, scriptTail }: At<'idle'>,
+  now: Moment,
+): Omit<HistoryEntry, 'kept_aside'> {
   const { id, from, to, by, startedAt, signedBy, seconds, cuts } = update!;
   const done = updateSteps.filter((step) => seconds[step] !== undefined);
   return {
@@ -110,7 +116,8 @@ const entriesIn = (text: string): HistoryEntry[] => text.split('\n').filter(Bool
 
 function parseEntry(line: string): HistoryEntry[] {
   try {
-    return [entrySchema.parse(JSON.parse(line)) as unknown as HistoryEntry];
+    const entry = entrySchema.parse(JSON.parse(line)) as unknown as HistoryEntry;
+    return [{ ...entry, kept_aside: entry.kept_aside ?? null }];
   } catch {
     return []; // torn by a power cut
   }

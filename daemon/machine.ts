@@ -8,7 +8,7 @@ import type { Tools } from './tools.ts';
 
 /** From each step, the only steps that may follow. */
 export const edges = {
-  idle: ['download', 'rollback'],
+  idle: ['download', 'undo', 'rollback'],
   download: ['verify', 'idle'],
   verify: ['unpack', 'idle'],
   unpack: ['snapshot', 'idle'],
@@ -17,6 +17,7 @@ export const edges = {
   install: ['reboot', 'rollback'],
   reboot: ['confirm', 'rollback'],
   confirm: ['idle', 'rollback'],
+  undo: ['rollback', 'idle'],
   rollback: ['restored', 'stuck'],
   restored: ['idle', 'stuck'],
   stuck: ['rollback', 'download'],
@@ -34,6 +35,7 @@ export const failsTo = {
   install: 'rollback',
   reboot: 'rollback',
   confirm: 'rollback',
+  undo: 'idle',
   rollback: 'stuck',
   restored: 'stuck',
 } as const satisfies { [K in Exclude<Working, 'stop'>]: (typeof edges)[K][number] };

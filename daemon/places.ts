@@ -21,6 +21,8 @@ export interface Places {
   readonly trial: string;
   /** The snapshot of the release before the confirmed one. */
   readonly previous: string;
+  /** What undos kept aside, a folder each. */
+  readonly aside: string;
 }
 
 export function placesUnder(root: string): Places {
@@ -41,5 +43,6 @@ export function placesUnder(root: string): Places {
     newSnapshot: join(state, 'snapshot-new'),
     trial: join(state, 'trial'),
     previous: join(state, 'previous'),
+    aside: join(state, 'aside'),
   };
 }

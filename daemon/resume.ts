@@ -99,6 +99,7 @@ async function undoOf(at: At, because: Because, tools: Tools): Promise<At<'rollb
     case 'reboot':
     case 'confirm':
       return rollbackBecause(at, because);
+    case 'undo':
     case 'rollback':
     case 'restored':
     case 'stuck':

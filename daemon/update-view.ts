@@ -5,6 +5,9 @@ import type { At } from './machine.ts';
 /** Steps in which nothing has been changed yet, so that a person may still cancel. */
 export const cancellable: readonly string[] = ['download', 'verify', 'unpack', 'snapshot'];
 
+/** The steps of the way back; `undo` only of one that a person asked for after the confirmation. */
+const undoSteps: readonly UpdateStep[] = ['undo', 'rollback', 'restored'];
+
 /**
  * An update as people see it; null while there is none.
  * @param stepS seconds since the present step began
@@ -19,8 +22,10 @@ export function viewOf(at: At, progress: Progress | null, stepS: number): Update
     if (name === because?.step) return 'failed';
     return seconds[name] === undefined ? 'to do' : 'done';
   };
-  // The two steps of an undo are shown only when there is one.
-  const shown = updateSteps.filter((name) => because !== null || (name !== 'rollback' && name !== 'restored'));
+  // What an undo goes through is shown only when there is one.
+  const shown = updateSteps.filter(
+    (name) => !undoSteps.includes(name) || name === now || seconds[name] !== undefined || (because && name !== 'undo'),
+  );
   return {
     id,
     from,

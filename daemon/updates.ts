@@ -1,17 +1,15 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
-import type { HistoryEntry, Progress, UpdateView } from '../protocol/views.ts';
+import type { HistoryEntry, Progress, UndoView, UpdateView } from '../protocol/views.ts';
 import { openBlackBox } from './black-box.ts';
-import { readAbout } from './box/snapshot.ts';
 import { clearUp } from './clear-up.ts';
 import { follow, type Rest } from './engine.ts';
 import type { Because, Update } from './facts.ts';
-import { exists, renameSafely } from './files.ts';
+import { exists } from './files.ts';
 import { recordEnd } from './history.ts';
 import type { At } from './machine.ts';
 import { idleAt, undoTrial, whereWeWere } from './resume.ts';
 import type { Resident, Tools } from './tools.ts';
+import { beginUndo, viewUndo, viewUndoOfTrial } from './undo-previous.ts';
 import { cancellable, viewOf } from './update-view.ts';
 
 /** A full or failing disk may be better in a minute. */
@@ -26,6 +24,8 @@ export interface Updates {
   cancel(): boolean;
   /** Puts the earlier release back: the one on trial's, or the one before the confirmed. @throws UpdateError NOTHING_TO_UNDO, BUSY */
   undo(): Promise<string>;
+  /** What `undo` would do now. @throws UpdateError NOTHING_TO_UNDO, BUSY */
+  lookAtUndo(): Promise<UndoView>;
   readonly at: At;
   readonly resting: boolean;
   view(): UpdateView | null;
@@ -117,7 +117,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     // Asked for in the very moment in which the release was confirmed.
     if (undoAsked && rest.because === null) {
       undoAsked = false;
-      return takeBack();
+      return beginUndo(tools());
     }
     if (!onTrial) return undefined;
     const because: Because = { code: 'RESTORE_FAILED', message: 'The box was still on trial.', step: 'rollback' };
@@ -135,26 +135,6 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
       // The next start writes it: the journal has it all.
       log.error('the history cannot be written', asUpdateError(error));
     }
-  }
-
-  /** The release before the confirmed one goes on trial again. @throws UpdateError NOTHING_TO_UNDO, SNAPSHOT_DAMAGED */
-  async function takeBack(): Promise<At<'rollback'>> {
-    const because: Because = { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'rollback' };
-    if (!(await readAbout(places.previous)).update) {
-      throw new UpdateError('NOTHING_TO_UNDO', 'No snapshot of an earlier release is kept.');
-    }
-    // Looked at before anything is stopped: a healthy box is not taken down for a copy that cannot be used.
-    if (!(await base.box.snapshotIntact(places.previous))) {
-      throw new UpdateError(
-        'SNAPSHOT_DAMAGED',
-        'The kept copy of the earlier release is damaged; nothing was touched.',
-      );
-    }
-    const start = await undoTrial(tools(), places.previous, because);
-    // What the guard counted when this was on trial before.
-    for (const name of ['boots', 'guard-tries']) await rm(join(places.previous, name), { force: true });
-    await renameSafely(places.previous, places.trial);
-    return start;
   }
 
   const updates: Updates = {
@@ -186,7 +166,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
         run({ ...facts, step: 'rollback' });
         return facts.update.id;
       }
-      const begun = takeBack();
+      const begun = beginUndo(tools());
       // From here on nothing else may begin.
       running = begun.then(
         () => {},
@@ -200,6 +180,11 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
         running = undefined;
         throw error;
       }
+    },
+    async lookAtUndo() {
+      if (at.step === 'confirm' || at.step === 'stuck') return viewUndoOfTrial(tools());
+      if (!updates.resting) throw busy(at);
+      return viewUndo(tools());
     },
     get at() {
       return at;

@@ -22,6 +22,7 @@ import type {
   LogLine,
   PostponementView,
   Status,
+  UndoView,
 } from './views.ts';
 
 export const maxRequestBytes = 64 * 1024;
@@ -97,6 +98,13 @@ export const operations = {
       reason: z.string().trim().max(200).default(''),
     }),
     about: 'Holds automatic updates back for a while (0 ends that)',
+  }),
+  undo_plan: operation({
+    method: 'GET',
+    path: '/undo-plan',
+    page: true,
+    input: nothing,
+    about: 'What rollback would do now: restore, keep aside, leave',
   }),
   history: operation({
     method: 'GET',
@@ -182,6 +190,7 @@ export interface Output {
   rollback: { id: string };
   gates: Gate[];
   postpone: { postponed: PostponementView | null };
+  undo_plan: UndoView;
   history: HistoryEntry[];
   log: LogLine[];
   doctor: CheckUp[];

@@ -11,6 +11,7 @@ export const updateSteps = [
   'install',
   'reboot',
   'confirm',
+  'undo',
   'rollback',
   'restored',
 ] as const;
@@ -111,6 +112,33 @@ export interface HistoryEntry {
   readonly clock_known: boolean;
   /** Last lines of the install script. */
   readonly script_tail: readonly string[];
+  /** What others had changed and an undo took away, and where a copy of it is; null when there was nothing. */
+  readonly kept_aside: { readonly folder: string; readonly paths: PathList } | null;
+}
+
+/** Paths of the box; a name that is no UTF-8 shows as well as it can. */
+export interface PathList {
+  readonly count: number;
+  /** The first of them, at most 200. */
+  readonly first: readonly string[];
+}
+
+/** What an undo would do, as the box is now. */
+export interface UndoView {
+  /** Of the update that it takes back. */
+  readonly id: string;
+  /** True: the release is on trial, so its folders become what they were, whoever changed them. */
+  readonly whole: boolean;
+  readonly from: number | null;
+  /** The version that it goes back to; null = none was readable. */
+  readonly to: number | null;
+  /** What becomes what it was before the update. */
+  readonly restore: PathList;
+  /** Of that, what others changed since: a copy is kept aside. */
+  readonly keep_aside: PathList;
+  /** What others changed and stays as it is. */
+  readonly leave: PathList;
+  readonly need_bytes: number;
 }
 
 export interface Status {

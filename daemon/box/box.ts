@@ -1,5 +1,6 @@
 import type { CheckUp } from '../../protocol/views.ts';
 import type { Conditions } from './conditions.ts';
+import type { Kept, Undo } from './undo/selective.ts';
 
 /**
  * The machine that is updated, behind one door. The scratch box does to a folder what the systemd box does to a
@@ -61,6 +62,19 @@ export interface Box {
    * @throws UpdateError SNAPSHOT_DAMAGED (nothing was touched), RESTORE_FAILED
    */
   restore(folder: string): Promise<void>;
+  /** Notes beside a snapshot what its folders are like now, which is as the update left them. */
+  noteAfter(folder: string): Promise<void>;
+  /**
+   * What an undo by a snapshot would do, as the box is now: what the update changed goes back, the rest stays.
+   * @throws UpdateError SNAPSHOT_DAMAGED
+   */
+  lookAtUndo(folder: string, kept: Kept): Promise<Undo>;
+  /**
+   * Makes the snapshot that such an undo puts back.
+   * @param how.aside folder for what others changed and the undo takes away; not made when there is nothing
+   * @throws UpdateError SNAPSHOT_DAMAGED, DISK_FULL, DISK_FAILED
+   */
+  prepareUndo(folder: string, how: { into: string; aside: string; kept: Kept }): Promise<void>;
   /** Everything written so far is on the disk when this returns. */
   sync(): Promise<void>;
 

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { UpdateError } from '../../protocol/errors.ts';
 import restoreProgram from '../../systemd/restore.sh';
 import { exists, readIfThere, syncFolder } from '../files.ts';
+import { imagePath, writeImage } from './undo/image.ts';
 
 /** Undoes to files what `--preserve-permissions` and the like would otherwise lose; see systemd/restore.sh. */
-const wholeTruth = ['--numeric-owner', '--xattrs', '--xattrs-include=*', '--acls', '--no-selinux'];
+export const wholeTruth = ['--numeric-owner', '--xattrs', '--xattrs-include=*', '--acls', '--no-selinux'];
 
 /**
  * Copies folders below `root` into a self-describing snapshot: made under another name, hashed, fsynced, renamed.
@@ -34,11 +35,14 @@ export async function makeSnapshot(
     lines(Object.entries({ format: 1, ...about }).map(([key, value]) => `${key}=${value}`)),
   );
   // With no names GNU tar refuses to make an archive; an empty list of names is one without entries.
-  await tar(['--create', '--format=posix', '--one-file-system', ...wholeTruth], root, making, [
+  await tar(['--create', '--format=posix', '--sparse', '--one-file-system', ...wholeTruth], root, making, [
+    '--no-unquote',
     '--verbatim-files-from',
     `--files-from=${join(making, 'folders')}`,
   ]);
-  const names = ['tree.tar', 'folders', 'absent', 'about'];
+  // After the archive: where the two differ the tree has changed since, which `snapshotHolds` finds out.
+  await writeImage(root, folders.map(imagePath), join(making, 'before'));
+  const names = ['tree.tar', 'folders', 'absent', 'about', 'before'];
   const sums = await Promise.all(names.map(async (name) => `${await sha256(join(making, name))}  ${name}`));
   await writeFile(join(making, 'SHA256SUMS'), lines(sums));
   await Promise.all([...names, 'SHA256SUMS'].map((name) => syncFile(join(making, name))));
@@ -54,7 +58,7 @@ export async function snapshotHolds(root: string, folder: string): Promise<boole
   if (compare.exitCode !== 0) return false;
   // `--compare` does not see what has been added since.
   const inSnapshot = await countNames(root, ['--list', `--file=${join(folder, 'tree.tar')}`]);
-  const names = ['--verbatim-files-from', `--files-from=${join(folder, 'folders')}`];
+  const names = ['--no-unquote', '--verbatim-files-from', `--files-from=${join(folder, 'folders')}`];
   const onBox = await countNames(root, ['--create', '--one-file-system', '--verbose', '--file=/dev/null', ...names]);
   return inSnapshot !== undefined && inSnapshot === onBox;
 }
@@ -68,6 +72,17 @@ async function countNames(root: string, args: string[]): Promise<number | undefi
     reject: false,
   });
   return exitCode === 0 ? stdout.length : undefined;
+}
+
+/** Unpacks what a snapshot holds into an empty folder. @throws UpdateError DISK_FULL, DISK_FAILED */
+export async function unpackSnapshot(folder: string, into: string): Promise<void> {
+  await tar(['--extract', '--preserve-permissions', ...wholeTruth], into, folder, []);
+}
+
+/** The folders that a snapshot is of, those that did not exist included; as the box sees them. */
+export async function pathsOf(folder: string): Promise<string[]> {
+  const lists = await Promise.all(['folders', 'absent'].map((name) => readFile(join(folder, name), 'utf8')));
+  return lists.flatMap((text) => text.split('\n').filter(Boolean)).map((path) => `/${path}`);
 }
 
 /** True when every byte of the snapshot is as it was when it was made. */
@@ -93,7 +108,6 @@ export async function restoreSnapshot(root: string, folder: string): Promise<voi
 async function tar(args: string[], root: string, folder: string, last: string[]) {
   const { execa } = await import('execa');
   const file = join(folder, 'tree.tar');
-  const creating = args[0] === '--create';
   const result = await execa('tar', [...args, `--file=${file}`, `--directory=${root}`, ...last], {
     reject: false,
     env: { LC_ALL: 'C' },
@@ -101,9 +115,10 @@ async function tar(args: string[], root: string, folder: string, last: string[])
     stdout: 'ignore',
   });
   // 1 from --create: a file changed while it was read; `stop` looks again once the services are down.
-  if (!creating || (result.exitCode ?? 2) <= 1) return result;
-  const code = /No space left|Disk quota/.test(result.stderr) ? 'DISK_FULL' : 'DISK_FAILED';
-  throw new UpdateError(code, `The snapshot in ${basename(folder)} could not be made: ${result.stderr.slice(-300)}`);
+  if (args[0] === '--compare' || (result.exitCode ?? 2) <= 1) return result;
+  const code = /No space left|Disk quota|Wrote only/.test(result.stderr) ? 'DISK_FULL' : 'DISK_FAILED';
+  const what = args[0] === '--create' ? 'made' : 'unpacked';
+  throw new UpdateError(code, `The snapshot in ${basename(folder)} could not be ${what}: ${result.stderr.slice(-300)}`);
 }
 
 async function sha256(path: string): Promise<string> {

@@ -27,6 +27,7 @@ export const handlers: Handlers = {
   rollback: async (_, daemon) => ({ id: await daemon.updates.undo() }),
   gates: (_, daemon) => daemon.gates.look(daemon.checks.offer, 'asked now'),
   postpone: async ({ for_s, reason }, daemon) => ({ postponed: await daemon.postpone(for_s, reason) }),
+  undo_plan: (_, daemon) => daemon.updates.lookAtUndo(),
   history: async ({ limit }, { tools }) => (await readHistory(tools.places)).slice(0, limit),
   doctor: (_, daemon) => examine(daemon),
   log: ({ lines }, { tools }) => tools.log.tail(lines),

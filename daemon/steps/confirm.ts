@@ -9,6 +9,7 @@ import type { Places } from '../places.ts';
 import { removeFromQuarantine } from '../quarantine.ts';
 import type { Tools } from '../tools.ts';
 import { installedVersion } from '../version-on-box.ts';
+import { noteAfter } from './note-after.ts';
 import { rollbackBecause } from './rollback.ts';
 
 /** Confirms by local health alone: the update server may be down, that says nothing of this release. */
@@ -32,6 +33,8 @@ export const confirm: Step<'confirm'> = {
       const message = `After the reboot VERSION says ${found ?? 'nothing'}, the release is ${at.update.to}.`;
       return rollbackBecause(at, { code: 'WRONG_VERSION_INSTALLED', message, step: 'confirm' });
     }
+    // A script that rebooted by itself left no time for it.
+    await noteAfter(tools);
     const health = await becomesHealthy(at, tools);
     if (undoAsked()) {
       return rollbackBecause(at, { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'confirm' });

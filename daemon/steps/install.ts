@@ -3,6 +3,7 @@ import type { At, Step } from '../machine.ts';
 import type { Tools } from '../tools.ts';
 import { installedVersion, writeInstalledVersion } from '../version-on-box.ts';
 import { clearDownloads } from './clear-downloads.ts';
+import { noteAfter } from './note-after.ts';
 import { packageFiles } from './package-files.ts';
 import { rollbackBecause } from './rollback.ts';
 import { scriptOutput } from './script-output.ts';
@@ -36,6 +37,7 @@ export const install: Step<'install'> = {
     if (fault) return rollbackBecause({ ...at, scriptTail }, { ...fault, step: 'install' });
     const kept = output.kept();
     if (kept) tools.log.info('install_update.sh may empty this folder, not remove it: it was left', { folder: kept });
+    await noteAfter(tools);
     // The release may have moved the download folder: this is still the old configuration.
     await clearDownloads(tools.places, values, { keep: null }).catch((error) =>
       tools.log.error('not cleared up', error),

@@ -1,4 +1,5 @@
 import { UpdateError } from '../../protocol/errors.ts';
+import { readAbout } from '../box/snapshot.ts';
 import { removeSafely } from '../files.ts';
 import type { At, Step } from '../machine.ts';
 import { addToQuarantine } from '../quarantine.ts';
@@ -24,6 +25,8 @@ export const restored: Step<'restored'> = {
       await addToQuarantine(places, { sha256, version: to, code: at.because.code, at: when });
     }
     await waitForServices(at, tools);
+    // What it was undone by is no earlier release any more.
+    if ((await readAbout(places.previous)).update === at.update.id) await removeSafely(places.previous);
     await removeSafely(places.trial);
     log.warn('the earlier release is back', { version: at.update.from, because: at.because.code });
     const outageS = at.stoppedAtMs === 0 ? null : Math.max(0, (clock.now() - at.stoppedAtMs) / 1000);

@@ -30,6 +30,7 @@ const positions: { [K in Working]: At<K> } = {
   install: { step: 'install', ...trial },
   reboot: { step: 'reboot', ...trial },
   confirm: { step: 'confirm', ...trial, cutBoots: 0 },
+  undo: { step: 'undo', ...undoing },
   rollback: { step: 'rollback', ...undoing },
   restored: { step: 'restored', ...undoing },
 };
@@ -82,6 +83,10 @@ const table: [string, keyof typeof positions, Boot, string, object?][] = [
   ['Killed_in_confirm', 'confirm', { ...died, ...newInstalled }, 'confirm', { cutBoots: 0 }],
   ['Cut_in_confirm', 'confirm', { ...cut, ...newInstalled }, 'confirm', { cutBoots: 1 }],
   ['Shut_down_in_confirm', 'confirm', { ...orderly, ...newInstalled }, 'confirm', { cutBoots: 0 }],
+  ['Killed_in_undo_before_the_rename', 'undo', died, 'undo'],
+  ['Cut_in_undo_before_the_rename', 'undo', cut, 'undo'],
+  ['Killed_in_undo_after_the_rename', 'undo', { ...died, ...onTrial }, 'rollback'],
+  ['Cut_in_undo_after_the_rename', 'undo', { ...cut, ...onTrial }, 'rollback'],
   ['Killed_in_rollback', 'rollback', { ...died, ...onTrial }, 'rollback'],
   ['Cut_in_rollback', 'rollback', { ...cut, ...onTrial }, 'rollback'],
   ['Killed_in_restored', 'restored', { ...died, ...onTrial }, 'restored'],

@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import type { Box, Service } from '../../daemon/box/box.ts';
 import type { Conditions } from '../../daemon/box/conditions.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../../daemon/box/snapshot.ts';
+import { lookAtUndo, noteAfter, prepareUndo } from '../../daemon/box/undo/selective.ts';
 import type { Update } from '../../daemon/facts.ts';
 import { loadConfig } from '../../daemon/load-config.ts';
 import { openLog } from '../../daemon/log.ts';
@@ -101,6 +102,9 @@ export async function scene(
     snapshot: (folder, paths, about) => makeSnapshot(root, folder, paths, about),
     snapshotHolds: (folder) => snapshotHolds(root, folder),
     snapshotIntact,
+    noteAfter: (folder) => noteAfter(root, folder),
+    lookAtUndo: (folder, kept) => lookAtUndo(root, folder, kept),
+    prepareUndo: (folder, how) => prepareUndo(root, folder, how),
     restore: (folder) => restoreSnapshot(root, folder),
     sync: async () => {},
     reboot: async () => nextBoot('orderly'),

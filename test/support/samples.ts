@@ -91,5 +91,6 @@ export const entryWith = (changes: Partial<HistoryEntry>): HistoryEntry => ({
   boot_id: 'boot-2',
   clock_known: true,
   script_tail: [],
+  kept_aside: null,
   ...changes,
 });

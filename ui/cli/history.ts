@@ -10,7 +10,7 @@ export async function history(call: Call): Promise<number> {
   if (screen.json) screen.document(entries);
   else if (entries.length === 0) screen.line('No updates yet.');
   else {
-    for (const { ended_at, from, to, by, outcome, because, step, outage_s, cuts = [], seconds } of entries) {
+    for (const { ended_at, from, to, by, outcome, because, step, outage_s, cuts = [], seconds, kept_aside } of entries) {
       const outage = outage_s === null ? '' : `, services down for ${durationText(outage_s)}`;
       const style = outcome === 'confirmed' ? 'green' : 'yellow';
       const what = `  ${from ?? 'nothing'} -> ${to}  `;
@@ -21,6 +21,7 @@ export async function history(call: Call): Promise<number> {
       }
       const backS = seconds.rollback === undefined ? null : seconds.rollback + (seconds.restored ?? 0);
       if (backS !== null) screen.line(`    put back in ${durationText(backS)}`);
+      if (kept_aside) screen.line(`    ${kept_aside.paths.count} changed by others, kept in ${kept_aside.folder}`);
       if (because) screen.line(`    in step ${step}: ${because.code}: ${because.message}`);
     }
   }

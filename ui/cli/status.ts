@@ -46,6 +46,7 @@ const stateWords: Readonly<Record<Status['state'], string>> = {
   install: 'installing',
   reboot: 'rebooting',
   confirm: 'on trial: seeing whether all is well',
+  undo: 'seeing what an undo may take back',
   rollback: 'putting the earlier release back',
   restored: 'checking what was put back',
   stuck: 'stuck: the box could not be put right by itself',

@@ -4,6 +4,7 @@ import { UpdateError } from '../../protocol/errors.ts';
 import { isReleaseVersion, quote } from '../../protocol/version.ts';
 import { type Call, textOf } from './arguments.ts';
 import { bytesText, versionText } from './text.ts';
+import { showUndoPlan } from './undo-plan.ts';
 import type { Wish } from './verdict.ts';
 import { waitForVerdict } from './wait.ts';
 
@@ -46,8 +47,11 @@ export async function install(call: Call): Promise<number> {
   return begunWith(call, (await daemon.ask('install_file', input)).id, 'install');
 }
 
-/** Puts the earlier release back. */
+/** Puts the earlier release back, or shows what that would do. */
 export async function rollback(call: Call): Promise<number> {
+  const dry = call.values['dry-run'] === true;
+  if (dry && call.values.wait) throw new UpdateError('USAGE', 'rollback: --dry-run changes nothing to --wait for.');
+  if (dry) return showUndoPlan(call);
   return begunWith(call, (await call.daemon.ask('rollback', {})).id, 'rollback');
 }
 

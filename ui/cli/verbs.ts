@@ -63,10 +63,13 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: 'rollback',
-    usage: '[--wait]',
-    about: 'Puts the earlier release back',
-    examples: ['opq-updater rollback --wait'],
-    options: wait,
+    usage: '[--wait | --dry-run]',
+    about: 'Puts the earlier release back; what others changed since the update stays, or is kept aside',
+    examples: ['opq-updater rollback --dry-run', 'opq-updater rollback --wait'],
+    options: {
+      'dry-run': { type: 'boolean', about: 'Only show what it would restore, keep aside and leave' },
+      ...wait,
+    },
     run: async (call) => (await import('./update.ts')).rollback(call),
   },
   {

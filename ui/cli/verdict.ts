@@ -24,7 +24,10 @@ const sentences: Readonly<Record<Outcome, (entry: HistoryEntry) => string>> = {
   undone: ({ to, from }) => `Release ${versionText(to)} was undone; the box runs ${nameOf(from)} again.`,
   refused: ({ to }) => `Release ${versionText(to)} was refused; nothing was changed.`,
   'held back': ({ to }) => `The update to ${versionText(to)} was held back; nothing was changed.`,
-  failed: ({ to, step }) => `The update to ${versionText(to)} failed in step ${step}.`,
+  failed: ({ to, step }) =>
+    step === 'undo'
+      ? `Release ${versionText(to)} was not undone; nothing was changed.`
+      : `The update to ${versionText(to)} failed in step ${step}.`,
   cancelled: ({ to }) => `The update to ${versionText(to)} was cancelled; nothing was changed.`,
 };
 const nameOf = (version: number | null): string => (version === null ? 'the earlier release' : versionText(version));
@@ -38,6 +41,12 @@ export function showVerdict(screen: Screen, entry: HistoryEntry, wish: Wish): vo
   const good = exitCodeOf(entry, wish) === 0;
   screen.line(styled(good ? 'green' : 'red', sentences[entry.outcome]?.(entry) ?? `Update ended: ${entry.outcome}.`));
   if (entry.outage_s !== null) screen.line(`The services were down for ${durationText(entry.outage_s)}.`);
+  if (entry.kept_aside) {
+    const { folder, paths } = entry.kept_aside;
+    screen.line(`Changed by others since that update, and now kept in ${folder}:`);
+    for (const path of paths.first) screen.line('    ', path);
+    if (paths.count > paths.first.length) screen.line(`    and ${paths.count - paths.first.length} more`);
+  }
   if (good) return;
   for (const text of entry.script_tail) screen.aside(styled('dim', '  | '), text);
   if (entry.because) screen.fault(entry.because);

@@ -7,6 +7,7 @@ import { readConditions } from '../conditions.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
 import { freeBytes, sizeOf } from '../space.ts';
 import { syncFileSystem } from '../sync.ts';
+import { lookAtUndo, noteAfter, prepareUndo } from '../undo/selective.ts';
 import { readBootId } from './init.ts';
 import { askInit } from './init-client.ts';
 import type { Result } from './systemctl.ts';
@@ -69,6 +70,9 @@ export function scratchBox(root: string): Box {
     snapshot: (folder, paths, about) => makeSnapshot(root, folder, paths, about),
     snapshotHolds: (folder) => snapshotHolds(root, folder),
     snapshotIntact,
+    noteAfter: (folder) => noteAfter(root, folder),
+    lookAtUndo: (folder, kept) => lookAtUndo(root, folder, kept),
+    prepareUndo: (folder, how) => prepareUndo(root, folder, how),
     restore: (folder) => restoreSnapshot(root, folder),
     sync: () => syncFileSystem(root),
 

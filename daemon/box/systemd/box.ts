@@ -6,6 +6,7 @@ import type { Box } from '../box.ts';
 import { readConditions } from '../conditions.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
 import { freeBytes, sizeOf } from '../space.ts';
+import { lookAtUndo, noteAfter, prepareUndo } from '../undo/selective.ts';
 import { checkUp } from './check-up.ts';
 import { gateway } from './gateway.ts';
 import { hardware } from './hardware.ts';
@@ -62,6 +63,9 @@ export function systemdBox(): Box {
     snapshot: (folder, paths, about) => makeSnapshot('/', folder, paths, about),
     snapshotHolds: (folder) => snapshotHolds('/', folder),
     snapshotIntact,
+    noteAfter: (folder) => noteAfter('/', folder),
+    lookAtUndo: (folder, kept) => lookAtUndo('/', folder, kept),
+    prepareUndo: (folder, how) => prepareUndo('/', folder, how),
     async restore(folder) {
       await restoreSnapshot('/', folder);
       // Units may have come back or gone.

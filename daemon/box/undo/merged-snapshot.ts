@@ -1,0 +1,77 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { removeSafely, renameSafely } from '../../files.ts';
+import { makeSnapshot, pathsOf, readAbout, unpackSnapshot, wholeTruth } from '../snapshot.ts';
+import { type Image, isFolder, pathBytes } from './image.ts';
+import type { Plan } from './plan.ts';
+
+/**
+ * Makes the snapshot that an undo puts back: the earlier bytes of what the update changed, the present ones of all
+ * else. As it is a snapshot like any other, cuts, guard and restore are those of every undo.
+ * @param folder of the snapshot from before the update
+ * @param into where the new one goes; replaced if it exists
+ */
+export async function mergeSnapshot(
+  root: string,
+  folder: string,
+  { merged, before }: { merged: Plan['merged']; before: Image },
+  into: string,
+): Promise<void> {
+  const staging = `${into}.staging`;
+  await rm(staging, { recursive: true, force: true });
+  await mkdir(staging, { mode: 0o700 });
+  await unpackSnapshot(folder, staging);
+  const gone: string[] = [];
+  for (const [path, look] of before) {
+    const now = merged.get(path);
+    if (now && (now.from === 'before' || (isFolder(look) && isFolder(now.look)))) continue;
+    gone.push(path);
+    await rm(Buffer.concat([Buffer.from(`${staging}/`), pathBytes(path)]), { recursive: true, force: true });
+  }
+  const laid = [...merged].filter(([, { from }]) => from === 'now').map(([path]) => path);
+  await copyPaths(root, staging, laid);
+  await timeFolders(staging, merged, [...gone, ...laid]);
+  const { format: _, ...about } = await readAbout(folder);
+  await makeSnapshot(staging, into, await pathsOf(folder), about);
+  await removeSafely(staging);
+}
+
+/** Copies what may still be wanted before the undo takes it away; done again it is the same. */
+export async function keepAside(root: string, into: string, paths: readonly string[]): Promise<void> {
+  const making = `${into}.making`;
+  await rm(making, { recursive: true, force: true });
+  await mkdir(making, { recursive: true, mode: 0o700 });
+  await copyPaths(root, making, paths);
+  const { execa } = await import('execa');
+  await execa('sync', ['--file-system', making]);
+  await rm(into, { recursive: true, force: true });
+  await renameSafely(making, into);
+}
+
+/** Copies paths as they are, folders without what is in them, from one tree into another. */
+async function copyPaths(from: string, to: string, paths: readonly string[]): Promise<void> {
+  if (paths.length === 0) return;
+  const { execa } = await import('execa');
+  const names = Buffer.concat(paths.flatMap((path) => [pathBytes(path), Buffer.of(0)]));
+  const list = ['--no-recursion', '--null', '--no-unquote', '--files-from=-'];
+  await execa('tar', ['--create', '--format=posix', '--sparse', ...wholeTruth, `--directory=${from}`, ...list], {
+    input: names,
+    // It goes from the one to the other, not into the memory of this process.
+    buffer: { stdout: false },
+  }).pipe('tar', ['--extract', '--preserve-permissions', ...wholeTruth, `--directory=${to}`]);
+}
+
+/** Folders in which something came or went have the time of that: they get back what they had. */
+async function timeFolders(staging: string, merged: Plan['merged'], touched: readonly string[]): Promise<void> {
+  const folders = new Set(touched.flatMap((path) => [path, path.slice(0, Math.max(0, path.lastIndexOf('/')))]));
+  const input = [...folders].flatMap((path) => {
+    const look = merged.get(path)?.look;
+    if (!look || !isFolder(look)) return [];
+    const [s, ns] = [look.mtimeNs.slice(0, -9) || '0', look.mtimeNs.slice(-9)];
+    return [Buffer.from(`--date=@${s}.${ns}\0./`), pathBytes(path), Buffer.of(0)];
+  });
+  if (input.length === 0) return;
+  const { execa } = await import('execa');
+  // Through xargs, as a name need not be text.
+  const args = ['--null', '--max-args=2', 'touch', '--no-create'];
+  await execa('xargs', args, { cwd: staging, input: Buffer.concat(input) });
+}

@@ -33,6 +33,8 @@ export async function clearUp({ update, because }: At<'idle'>, tools: Pick<Tools
     // Under its old name, as the next update has to verify it anew.
     if (again && (await exists(verified))) await rename(verified, unverified);
     await clearDownloads(places, values, { keep: again ? update.to : null });
+    // The way back from a box that was stuck, until a release is confirmed again.
+    if (because === null) await removeSafely(places.stuckTrial);
     const snapshots = (await readdir(places.state)).filter((name) => name.startsWith(basename(places.newSnapshot)));
     for (const name of snapshots) await removeSafely(join(places.state, name));
   } catch (error) {

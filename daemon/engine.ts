@@ -1,6 +1,5 @@
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import type { Because } from './facts.ts';
-import { exists } from './files.ts';
 import { type Entry, saveJournal } from './journal.ts';
 import { type At, failsTo, type Step, type Working } from './machine.ts';
 import { confirm } from './steps/confirm.ts';
@@ -14,6 +13,7 @@ import { startAgain, stop } from './steps/stop.ts';
 import { undo } from './steps/undo.ts';
 import { unpack } from './steps/unpack.ts';
 import { verify } from './steps/verify.ts';
+import { isOnTrial } from './stuck-trial.ts';
 import type { Tools } from './tools.ts';
 
 export const steps: { readonly [K in Working]: Step<K> } = {
@@ -97,7 +97,8 @@ async function afterFailure(at: At<Working>, error: UpdateError, tools: Tools): 
   if (error.code === 'CANCELLED') tools.log.info('cancelled', { update: at.update.id });
   else tools.log.error(`${at.step} failed`, error, { update: at.update.id });
   const because: Because = { code: error.code, message: error.message, step: at.step };
-  const to = at.step === 'stop' ? ((await exists(tools.places.trial)) ? 'rollback' : 'idle') : failsTo[at.step];
+  const to =
+    at.step === 'stop' ? ((await isOnTrial(tools.places, at.update.id)) ? 'rollback' : 'idle') : failsTo[at.step];
   switch (to) {
     case 'idle':
       return { step: 'idle', because, update: at.update, outageS: null, scriptTail: [] };

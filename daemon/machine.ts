@@ -53,7 +53,7 @@ export type Next<N extends StepName> = At<(typeof edges)[N][number]>;
 export interface Boot {
   /** True: the same boot, so only the daemon died. False: the box was rebooted or lost power. */
   readonly same: boolean;
-  /** True: a snapshot lies in `trial/`, so something was stopped or installed. */
+  /** True: the snapshot of this update lies in `trial/`, so something was stopped or installed. */
   readonly onTrial: boolean;
   /** How the boot before this one ended. */
   readonly shutdown: Awaited<ReturnType<Box['lastShutdown']>>;

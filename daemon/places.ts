@@ -19,6 +19,8 @@ export interface Places {
   readonly newSnapshot: string;
   /** The snapshot of the release that an update on trial replaced. Its being there is what "on trial" means. */
   readonly trial: string;
+  /** That of an update that ended stuck, while another one is on trial. */
+  readonly stuckTrial: string;
   /** The snapshot of the release before the confirmed one. */
   readonly previous: string;
   /** What undos kept aside, a folder each. */
@@ -42,6 +44,7 @@ export function placesUnder(root: string): Places {
     history: join(state, 'history.jsonl'),
     newSnapshot: join(state, 'snapshot-new'),
     trial: join(state, 'trial'),
+    stuckTrial: join(state, 'trial.stuck'),
     previous: join(state, 'previous'),
     aside: join(state, 'aside'),
   };

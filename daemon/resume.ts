@@ -8,6 +8,7 @@ import { exists, readIfThere } from './files.ts';
 import { type Found, readJournal } from './journal.ts';
 import type { At, Boot, Step, Working } from './machine.ts';
 import { rollbackBecause } from './steps/rollback.ts';
+import { baselineOf, bringStuckBack, isOnTrial } from './stuck-trial.ts';
 import type { Tools } from './tools.ts';
 import { installedVersion } from './version-on-box.ts';
 
@@ -21,6 +22,8 @@ export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number
   const { box, places, config, log } = tools;
   const found = await readJournal(places);
   if (found.kind === 'unreadable') log.error('the journal is lost', found.error);
+  // Cut between the two renames of `stop`, or nobody knows where.
+  if (found.kind !== 'entry' || found.entry.at.step === 'stop') await bringStuckBack(places);
   const onTrial = await exists(places.trial);
   const guard = onTrial ? await guardsWord(places.trial) : undefined;
   if (guard) return { at: await afterGuard(tools, found, guard), tries: 0 };
@@ -35,7 +38,7 @@ export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number
   const { at, bootId, tries } = found.entry;
   const boot: Boot = {
     same: bootId === (await box.bootId()),
-    onTrial,
+    onTrial: onTrial && at.update !== null && (await isOnTrial(places, at.update.id)),
     shutdown: await box.lastShutdown(),
     installed: await installedVersion(places, (await config()).values),
   };
@@ -89,7 +92,9 @@ async function afterGuard(
   const undo = await undoOf(found.kind === 'entry' ? found.entry.at : idleAt, because, tools);
   // Boots may also be cut by flaky mains, which must not condemn a good release.
   const blame = reason !== 'boots';
-  return done ? { ...undo, step: 'restored', bootId: '', blame } : { ...undo, blame };
+  // The guard knows of one snapshot only: a box that was stuck before goes further back.
+  const over = done && !(await exists(tools.places.stuckTrial));
+  return over ? { ...undo, step: 'restored', bootId: '', blame } : { ...undo, blame };
 }
 
 async function undoOf(at: At, because: Because, tools: Tools): Promise<At<'rollback'>> {
@@ -155,12 +160,7 @@ export async function undoTrial({ clock }: Tools, folder: string, because: Becau
       notes: null,
     },
     paths: [],
-    baseline: Object.fromEntries(
-      active
-        .split(' ')
-        .filter(Boolean)
-        .map((name) => [name, 'active' as const]),
-    ),
+    baseline: baselineOf(active),
     gateway: false,
     bootId: '',
     stoppedAtMs: 0,

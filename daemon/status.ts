@@ -20,7 +20,8 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
   const keys = await listKeys(places, values);
   const { name, hardware } = await box.identity();
   const next = schedule.nextMs();
-  const previous = Number((await readAbout(places.previous)).from);
+  const before = await readAbout(places.previous);
+  const previous = before.whole === 'no' ? Number.NaN : Number(before.from);
   const { at } = updates;
 
   const warnings: Fault[] = [

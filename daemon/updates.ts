@@ -8,6 +8,7 @@ import { exists } from './files.ts';
 import { recordEnd } from './history.ts';
 import type { At } from './machine.ts';
 import { idleAt, undoTrial, whereWeWere } from './resume.ts';
+import { bringStuckBack } from './stuck-trial.ts';
 import type { Resident, Tools } from './tools.ts';
 import { beginUndo, viewUndo, viewUndoOfTrial } from './undo-previous.ts';
 import { cancellable, viewOf } from './update-view.ts';
@@ -112,6 +113,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     await clearUp(rest, base);
     await record(rest);
     // Left by an update that began while the box was stuck and never got to its own snapshot.
+    if (rest.because !== null) await bringStuckBack(places);
     const onTrial = await exists(places.trial);
     at = rest;
     // Asked for in the very moment in which the release was confirmed.

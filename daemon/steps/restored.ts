@@ -28,6 +28,7 @@ export const restored: Step<'restored'> = {
     // What it was undone by is no earlier release any more.
     if ((await readAbout(places.previous)).update === at.update.id) await removeSafely(places.previous);
     await removeSafely(places.trial);
+    await removeSafely(places.stuckTrial);
     log.warn('the earlier release is back', { version: at.update.from, because: at.because.code });
     const outageS = at.stoppedAtMs === 0 ? null : Math.max(0, (clock.now() - at.stoppedAtMs) / 1000);
     return { step: 'idle', because: at.because, update: at.update, outageS, scriptTail: at.scriptTail };

@@ -1,9 +1,11 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import type { Because } from '../facts.ts';
+import { exists } from '../files.ts';
 import type { At, Step } from '../machine.ts';
+import { beforeStuck } from '../stuck-trial.ts';
 import { running, startAgain } from './stop.ts';
 
 /** Puts the snapshot back. May be begun any number of times, from any state of the folders. */
@@ -15,6 +17,8 @@ export const rollback: Step<'rollback'> = {
     const { code, message } = at.because;
     log.warn(`the earlier release is put back: ${code} ${message}`, { version: at.update.from });
     if (!(await box.snapshotIntact(places.trial))) {
+      // The box is of two releases: what can run of it shall.
+      await startAgain(at.baseline, tools);
       throw new UpdateError('SNAPSHOT_DAMAGED', 'The copy of the earlier release is damaged; nothing was touched.');
     }
     // The guard grants the undo as much time as a trial.
@@ -25,15 +29,24 @@ export const rollback: Step<'rollback'> = {
       // A service of a bad release that does not stop must not keep the good one away: the reboot ends it.
       await box.stopService(name).catch((error) => log.error(`${name} runs on during the undo`, error));
     }
+    const wasStuck = await exists(places.stuckTrial);
     try {
       await box.restore(places.trial);
+      // The box was of two releases when this update began: further back it is of one.
+      if (wasStuck) await box.restore(places.stuckTrial);
     } catch (error) {
       // Better than nothing until somebody looks at it.
       await startAgain(at.baseline, tools);
       throw error;
     }
+    // It was not the guard's undo, or is not any more: done once is enough.
+    for (const mark of ['guard', 'guard-begun']) await rm(join(places.trial, mark), { force: true });
     await box.sync();
-    return { ...at, step: 'restored', bootId: await box.bootId() };
+    const bootId = await box.bootId();
+    if (!wasStuck) return { ...at, step: 'restored', bootId };
+    const { from, baseline } = await beforeStuck(places);
+    log.warn('with it goes what was left of the update before', { version: from });
+    return { ...at, step: 'restored', bootId, update: { ...at.update, from }, baseline, scriptStarted: true };
   },
 };
 

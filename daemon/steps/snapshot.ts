@@ -1,8 +1,8 @@
-import type { Config } from '../../protocol/config-keys.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import type { Baseline } from '../facts.ts';
 import type { At, Step } from '../machine.ts';
 import { needSpace } from '../space.ts';
+import { isBetweenReleases } from '../stuck-trial.ts';
 import type { Tools } from '../tools.ts';
 import { refuseDetours, undoablePaths } from '../writable.ts';
 import { running } from './stop.ts';
@@ -25,7 +25,7 @@ export const snapshot: Step<'snapshot'> = {
     const baseline = await takeBaseline(tools, services);
     const gateway = (await box.gateway()) === 'answers';
     if (at.update.from === null) log.warn('first installation: no readable VERSION on the box');
-    await box.snapshot(places.newSnapshot, paths, aboutOf({ ...at, baseline }, values));
+    await box.snapshot(places.newSnapshot, paths, await aboutOf({ ...at, baseline }, tools));
     if (cancelled.aborted) throw new UpdateError('CANCELLED', 'The update was cancelled.');
     const held = await heldBack(at.update);
     if (held) throw held;
@@ -34,16 +34,24 @@ export const snapshot: Step<'snapshot'> = {
 };
 
 /** What a snapshot must say of itself so that it can be put back even when the journal is lost. */
-export const aboutOf = ({ update, baseline }: Pick<At<'stop'>, 'update' | 'baseline'>, values: Config) => ({
-  update: update.id,
-  from: update.from ?? 'none',
-  to: update.to,
-  active: running(baseline).join(' '),
-  // The guard's limits, as it reads nothing else.
-  trial_boots: values.trial_boots,
-  trial_deadline_s: values.trial_deadline_s,
-  heartbeat_s: values.trial_heartbeat_s,
-});
+export async function aboutOf(
+  { update, baseline }: Pick<At<'stop'>, 'update' | 'baseline'>,
+  { places, config }: Pick<Tools, 'places' | 'config'>,
+) {
+  const { values } = await config();
+  return {
+    update: update.id,
+    from: update.from ?? 'none',
+    to: update.to,
+    active: running(baseline).join(' '),
+    // The guard's limits, as it reads nothing else.
+    trial_boots: values.trial_boots,
+    trial_deadline_s: values.trial_deadline_s,
+    heartbeat_s: values.trial_heartbeat_s,
+    // No release to go back to on purpose once this update is confirmed.
+    whole: (await isBetweenReleases(places)) ? 'no' : 'yes',
+  };
+}
 
 async function takeBaseline({ box }: Tools, services: readonly string[]): Promise<Baseline> {
   const baseline: Record<string, Baseline[string]> = {};

@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UpdateError } from '../../protocol/errors.ts';
-import { exists, removeSafely, renameSafely } from '../files.ts';
+import { exists, renameSafely } from '../files.ts';
 import type { Step } from '../machine.ts';
+import { bringStuckBack, isOnTrial, setStuckAside } from '../stuck-trial.ts';
 import type { Tools } from '../tools.ts';
 import { rollbackBecause } from './rollback.ts';
 import { aboutOf } from './snapshot.ts';
@@ -19,7 +20,7 @@ export const stop: Step<'stop'> = {
   },
 
   async run(at, tools) {
-    const { box, places, clock, log, cancelled, config } = tools;
+    const { box, places, clock, log, cancelled } = tools;
     // Cancelled in the moment in which the snapshot was done.
     if (cancelled.aborted) throw new UpdateError('CANCELLED', 'The update was cancelled.');
     const stoppedAtMs = clock.now();
@@ -27,14 +28,16 @@ export const stop: Step<'stop'> = {
       for (const name of running(at.baseline)) await box.stopService(name);
       if (!(await exists(places.newSnapshot)) || !(await box.snapshotHolds(places.newSnapshot))) {
         log.info('the services wrote after the snapshot: it is made again');
-        await box.snapshot(places.newSnapshot, at.paths, aboutOf(at, (await config()).values));
+        await box.snapshot(places.newSnapshot, at.paths, await aboutOf(at, tools));
       }
-      // Left by an update that ended stuck: the box as it is now is what this one goes back to.
-      await removeSafely(places.trial);
+      await setStuckAside(places);
       await writeFile(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
       await renameSafely(places.newSnapshot, places.trial);
     } catch (error) {
-      if (!(await exists(places.trial))) await startAgain(at.baseline, tools);
+      if (!(await isOnTrial(places, at.update.id))) {
+        await startAgain(at.baseline, tools);
+        await bringStuckBack(places);
+      }
       throw error;
     }
     return { ...at, step: 'install', bootId: await box.bootId(), stoppedAtMs, scriptTail: [] };

@@ -278,7 +278,7 @@ function fastClock(): () => number {
   return () => (ms += 5000);
 }
 
-it('stops no service for a copy that is damaged', async () => {
+it('stops no service for a copy that is damaged, and starts those that the update stopped', async () => {
   const box = await scene({
     async runScript() {
       await writeFile(`${box.places.trial}/tree.tar`, 'rotten');
@@ -287,7 +287,7 @@ it('stops no service for a copy that is damaged', async () => {
     },
   });
   await run(box);
-  expect(box.calls).toEqual([]);
+  expect(box.calls).toEqual([`startService ${service}`]);
 });
 
 it('puts the earlier release back though a service of the bad one does not stop', async () => {

@@ -1,0 +1,164 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { expect, it } from 'vitest';
+import { readAbout } from '../../daemon/box/snapshot.ts';
+import { clearUp } from '../../daemon/clear-up.ts';
+import { follow, type Rest } from '../../daemon/engine.ts';
+import { exists, renameSafely } from '../../daemon/files.ts';
+import { saveJournal } from '../../daemon/journal.ts';
+import type { At } from '../../daemon/machine.ts';
+import { whereWeWere } from '../../daemon/resume.ts';
+import { UpdateError } from '../../protocol/errors.ts';
+import { aKey } from '../support/a-key.ts';
+import { anUpdate, type Scene, scene, service } from '../support/fake-box.ts';
+import { newVersion, oldVersion } from '../support/samples.ts';
+
+const program = '/usr/local/box-config-daemon/run.sh';
+const config = '/etc/opq/updater_config.json';
+const next = { ...anUpdate, id: 'u2', from: newVersion, to: newVersion + 1 };
+
+/** A box whose undo did not succeed: of two releases. What it is made of is played by `play`. */
+async function stuckBox() {
+  const play = { script: 'exit 1', restoreFails: true, stopFails: false };
+  const box: Scene = await scene({
+    async runScript() {
+      await writeFile(box.places.at(program), `by the script: ${play.script}\n`);
+      await writeFile(box.places.at('/usr/local/box-config-daemon/VERSION'), `${newVersion}\n`);
+      if (play.script === 'exit 1') return { exitCode: 1, timedOut: false };
+      await writeFile(box.places.at('/usr/local/box-config-daemon/VERSION'), `${next.to}\n`);
+      return { exitCode: 0, timedOut: false };
+    },
+    async stopService(name) {
+      if (play.stopFails) throw new UpdateError('SERVICE_NOT_STOPPED', 'played');
+      box.services.set(name, { state: 'inactive', restarts: 0 });
+    },
+  });
+  const { restore } = box.box;
+  (box.box as { restore: typeof restore }).restore = async (folder) => {
+    if (play.restoreFails) throw new UpdateError('RESTORE_FAILED', 'played');
+    await restore(folder);
+  };
+  await mkdir(box.places.at('/etc/opq-updater/keys'), { recursive: true });
+  await writeFile(box.places.at('/etc/opq-updater/keys/publisher.pem'), aKey);
+  const whole = await lookAt(box);
+  const rest = await follow({ step: 'download', update: anUpdate }, box.tools);
+  return { box, play, rest, whole };
+}
+
+const lookAt = async ({ places }: Scene) =>
+  Promise.all([program, config].map((path) => readFile(places.at(path), 'utf8')));
+const begin = ({ tools }: Scene): Promise<Rest> => follow({ step: 'download', update: next }, tools);
+const snapshots = async ({ places }: Scene) => {
+  const [trial, stuck] = await Promise.all([readAbout(places.trial), readAbout(places.stuckTrial)]);
+  return { trial: trial.update, stuck: stuck.update };
+};
+
+it('is stuck with its services started, and keeps the way back', async () => {
+  const { box, rest } = await stuckBox();
+  expect(rest).toMatchObject({ step: 'stuck', stuckBecause: { code: 'RESTORE_FAILED' } });
+  expect(box.services.get(service)).toMatchObject({ state: 'active' });
+  expect(await snapshots(box)).toEqual({ trial: 'u1', stuck: undefined });
+});
+
+it('gets out of it by a release that is good, and then has no half release to go back to', async () => {
+  const { box, play } = await stuckBox();
+  play.script = 'good';
+  const rest = await begin(box);
+  expect(rest).toMatchObject({ step: 'idle', because: null });
+  expect(await snapshots(box)).toEqual({ trial: undefined, stuck: 'u1' });
+  await clearUp(rest as At<'idle'>, box.tools);
+  expect(await exists(box.places.stuckTrial)).toBe(false);
+  expect(await readAbout(box.places.previous)).toMatchObject({ update: 'u2', whole: 'no' });
+});
+
+it('is of the older release, whole, when the next one fails too', async () => {
+  const { box, play, whole } = await stuckBox();
+  play.restoreFails = false;
+  const rest = await begin(box);
+  expect(rest).toMatchObject({
+    step: 'idle',
+    because: { code: 'INSTALL_SCRIPT_FAILED' },
+    update: { from: oldVersion },
+  });
+  expect(await lookAt(box)).toEqual(whole);
+  expect(await box.version()).toBe(String(oldVersion));
+  expect(await snapshots(box)).toEqual({ trial: undefined, stuck: undefined });
+});
+
+it('is stuck again, with the way back to the older release, when the undo of the next one fails as well', async () => {
+  const { box, play, whole } = await stuckBox();
+  expect(await begin(box)).toMatchObject({ step: 'stuck', update: { id: 'u2' } });
+  expect(await snapshots(box)).toEqual({ trial: 'u2', stuck: 'u1' });
+  // And a third one, which keeps the oldest.
+  const third = { ...next, id: 'u3' };
+  expect(await follow({ step: 'download', update: third }, box.tools)).toMatchObject({ step: 'stuck' });
+  expect(await snapshots(box)).toEqual({ trial: 'u3', stuck: 'u1' });
+  play.restoreFails = false;
+  box.nextBoot('cut');
+  const { at } = await whereWeWere(box.tools);
+  expect(at.step).toBe('rollback');
+  expect(await follow(at, box.tools)).toMatchObject({ step: 'idle', update: { from: oldVersion } });
+  expect(await lookAt(box)).toEqual(whole);
+  expect(await snapshots(box)).toEqual({ trial: undefined, stuck: undefined });
+});
+
+it('keeps the old way back when the next update ends before it has one of its own', async () => {
+  const { box, play } = await stuckBox();
+  play.stopFails = true;
+  expect(await begin(box)).toMatchObject({ step: 'idle', because: { code: 'SERVICE_NOT_STOPPED' } });
+  expect(await snapshots(box)).toEqual({ trial: 'u1', stuck: undefined });
+});
+
+it('goes on in the step "stop" when it was cut there, and does not take the old snapshot for its own', async () => {
+  const { box, play } = await stuckBox();
+  play.script = 'good';
+  const stopping: Parameters<typeof saveJournal>[1]['at'][] = [];
+  await follow({ step: 'download', update: next }, box.tools, { arrived: (at) => void stopping.push(at) });
+  const at = stopping.find(({ step }) => step === 'stop')!;
+  for (const cut of ['before the renames', 'between them']) {
+    const again = await stuckBox();
+    again.play.script = 'good';
+    await saveJournal(again.box.places, { at, bootId: 'boot-1', tries: 1 });
+    if (cut === 'between them') await renameSafely(again.box.places.trial, again.box.places.stuckTrial);
+    again.box.nextBoot('cut');
+    const found = await whereWeWere(again.box.tools);
+    expect(found.at.step, cut).toBe('stop');
+    expect(await snapshots(again.box), cut).toEqual({ trial: 'u1', stuck: undefined });
+    expect(await follow(found.at, again.box.tools), cut).toMatchObject({ step: 'idle', because: null });
+  }
+});
+
+it('goes back to the older release when the journal is lost between the two renames', async () => {
+  const { box, play, whole } = await stuckBox();
+  await renameSafely(box.places.trial, box.places.stuckTrial);
+  await writeFile(box.places.journal, 'garbage');
+  play.restoreFails = false;
+  const { at } = await whereWeWere(box.tools);
+  expect(at).toMatchObject({ step: 'rollback', because: { code: 'JOURNAL_UNREADABLE' } });
+  expect(await follow(at, box.tools)).toMatchObject({ step: 'idle' });
+  expect(await lookAt(box)).toEqual(whole);
+});
+
+it('goes further back than the guard, which knows of one snapshot only', async () => {
+  const { box, play, whole } = await stuckBox();
+  play.restoreFails = true;
+  await begin(box);
+  await writeFile(`${box.places.trial}/guard`, 'reason=heartbeat\n');
+  play.restoreFails = false;
+  box.nextBoot('cut');
+  const { at } = await whereWeWere(box.tools);
+  expect(at.step).toBe('rollback');
+  expect(await follow(at, box.tools)).toMatchObject({ step: 'idle', update: { from: oldVersion } });
+  expect(await lookAt(box)).toEqual(whole);
+});
+
+it('does not bring back what a confirmed release has left behind it', async () => {
+  const { box, play } = await stuckBox();
+  play.script = 'good';
+  await begin(box);
+  box.nextBoot('cut');
+  const { at } = await whereWeWere(box.tools);
+  expect(at).toMatchObject({ step: 'idle', because: null });
+  expect(await snapshots(box)).toEqual({ trial: undefined, stuck: 'u1' });
+  await clearUp(at as At<'idle'>, box.tools);
+  expect(await snapshots(box)).toEqual({ trial: undefined, stuck: undefined });
+});

@@ -67,7 +67,7 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
 
   async space({ tools: { box, places, config } }) {
     const { download_dir_path, reserve_bytes, writable_paths } = (await config()).values;
-    const needed = reserve_bytes + (await box.sizeOf(writable_paths));
+    const needed = reserve_bytes + (await box.sizeOf(writable_paths)).bytes;
     const folders = [places.at(download_dir_path), places.state];
     const free = Math.min(...(await Promise.all(folders.map((folder) => box.freeBytes(folder)))));
     const found = `${mib(free)} free, ${mib(needed)} for the copy of the old release and the reserve`;

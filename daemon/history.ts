@@ -63,10 +63,7 @@ export const explain = ({ code, message }: { code: ErrorCode; message: string })
   todo: errorCodes[code].todo,
 });
 
-function entryOf(
-  { update, because, outageS, scriptTail }: At<'idle'>,
-  now: Moment,
-): Omit<HistoryEntry, 'kept_aside'> {
+function entryOf({ update, because, outageS, scriptTail }: At<'idle'>, now: Moment): Omit<HistoryEntry, 'kept_aside'> {
   const { id, from, to, by, startedAt, signedBy, seconds, cuts } = update!;
   const done = updateSteps.filter((step) => seconds[step] !== undefined);
   return {

@@ -1,25 +1,80 @@
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { UpdateError } from '../protocol/errors.ts';
+import { readAbout } from './box/snapshot.ts';
+import { exists, removeSafely } from './files.ts';
+import type { Places } from './places.ts';
 import type { Tools } from './tools.ts';
 
+/** What something takes where a folder lies: bytes, and files however small. */
+export interface Need {
+  readonly folder: string;
+  readonly bytes: number;
+  readonly inodes: number;
+}
+type With<K extends keyof Tools> = Pick<Tools, 'box' | 'config' | K>;
+
 /**
- * Refuses to begin what would not fit, the reserve included. Needs on one file system are added up by the caller.
- * @param needs folder to bytes
+ * Refuses to begin what would not fit, the reserve included. What lies on one file system is added up.
  * @throws UpdateError DISK_FULL
  */
-export async function needSpace(
-  { box, config }: Pick<Tools, 'box' | 'config'>,
-  needs: Readonly<Record<string, number>>,
-) {
-  const { reserve_bytes } = (await config()).values;
-  for (const [folder, bytes] of Object.entries(needs)) {
-    const [needed, free] = [bytes + reserve_bytes, await box.freeBytes(folder)];
-    if (free < needed) {
-      throw new UpdateError(
-        'DISK_FULL',
-        `${folder} needs ${mib(needed)} (${mib(reserve_bytes)} of them in reserve), found ${mib(free)} free.`,
-      );
-    }
+export async function needSpace(tools: With<never>, needs: readonly Need[]): Promise<void> {
+  for (const need of await byFileSystem(needs)) {
+    const fault = await shortage(tools, need);
+    if (fault) throw fault;
   }
+}
+
+/**
+ * The same for a new update, which goes before the kept copy of the earlier release: that is given up where it helps.
+ * The copy of a release on trial never is.
+ * @throws UpdateError DISK_FULL
+ */
+export async function makeRoom(tools: With<'places' | 'log'>, needs: readonly Need[]): Promise<void> {
+  const { places, log } = tools;
+  for (const need of await byFileSystem(needs)) {
+    if (!(await shortage(tools, need))) continue;
+    const givenUp = await keptBytes(places, need.folder);
+    const stillShort = await shortage(tools, { ...need, bytes: need.bytes - givenUp });
+    if (givenUp > 0 && !stillShort) {
+      const { from } = await readAbout(places.previous);
+      log.warn('the kept copy of the earlier release is given up to make room', { version: from, of: mib(givenUp) });
+      await removeSafely(places.previous);
+    }
+    const fault = await shortage(tools, need);
+    if (fault) throw fault;
+  }
+}
+
+/** Bytes that giving up the kept copy of the earlier release would free where `folder` lies. */
+export async function keptBytes({ previous }: Places, folder: string): Promise<number> {
+  const archive = await stat(join(previous, 'tree.tar')).catch(() => undefined); // none is kept
+  return archive && archive.dev === (await fileSystemOf(folder)) ? archive.blocks * 512 : 0;
+}
+
+async function shortage({ box, config }: With<never>, { folder, bytes, inodes }: Need) {
+  const { reserve_bytes } = (await config()).values;
+  const [needed, free, freeInodes] = [bytes + reserve_bytes, await box.freeBytes(folder), await box.freeInodes(folder)];
+  const inReserve = `${mib(reserve_bytes)} of them in reserve`;
+  if (free < needed) return full(`${folder} needs ${mib(needed)} (${inReserve}), found ${mib(free)} free.`);
+  if (freeInodes < inodes) return full(`${folder} needs ${inodes} more files, found room for ${freeInodes}.`);
+  return undefined;
+}
+
+const full = (message: string) => new UpdateError('DISK_FULL', message);
+
+async function byFileSystem(needs: readonly Need[]): Promise<Need[]> {
+  const sums = new Map<number, Need>();
+  for (const { folder, bytes, inodes } of needs) {
+    const device = await fileSystemOf(folder);
+    const sum = sums.get(device) ?? { folder, bytes: 0, inodes: 0 };
+    sums.set(device, { ...sum, bytes: sum.bytes + bytes, inodes: sum.inodes + inodes });
+  }
+  return [...sums.values()];
+}
+
+async function fileSystemOf(path: string): Promise<number> {
+  return (await exists(path)) ? (await stat(path)).dev : fileSystemOf(dirname(path));
 }
 
 export const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -20,8 +20,8 @@ export async function beginUndo(tools: Tools): Promise<At<'undo'>> {
   const { box, places, config } = tools;
   const because: Because = { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'undo' };
   await provePrevious(tools);
-  const { needBytes } = await box.lookAtUndo(places.previous, keptByUndo(places, (await config()).values));
-  await needSpace(tools, { [places.state]: needBytes });
+  const { needBytes, needInodes } = await box.lookAtUndo(places.previous, keptByUndo(places, (await config()).values));
+  await needSpace(tools, [{ folder: places.state, bytes: needBytes, inodes: needInodes }]);
   return { ...(await undoTrial(tools, places.previous, because)), step: 'undo' };
 }
 

@@ -20,8 +20,8 @@ export interface Box {
   clockKnown(): Promise<boolean>;
   /** What an update should wait for; cheap, may be called often. */
   conditions(): Promise<Conditions>;
-  /** Bytes that folders of the box take; one that does not exist takes none. */
-  sizeOf(paths: readonly string[]): Promise<number>;
+  /** What folders of the box take: bytes, and files however small; one that does not exist takes none. */
+  sizeOf(paths: readonly string[]): Promise<{ readonly bytes: number; readonly inodes: number }>;
   /** What an update needs of this kind of box beside what every box has: for `doctor`. */
   checkUp(): Promise<readonly CheckUp[]>;
   /** Tells whoever started this process that it is ready for work. */
@@ -30,6 +30,8 @@ export interface Box {
   alive(): Promise<void>;
   /** Free space where `path` lies (or would lie), bytes that this process may use. */
   freeBytes(path: string): Promise<number>;
+  /** How many more files fit there; without end where a file system does not count them. */
+  freeInodes(path: string): Promise<number>;
 
   /** Looks for the default gateway, for seconds if need be. */
   gateway(): Promise<Gateway>;

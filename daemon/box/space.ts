@@ -9,16 +9,23 @@ export async function freeBytes(path: string): Promise<number> {
   return bavail * bsize;
 }
 
-/** Bytes on disk of folders below `root`, by `du`; what does not exist takes none. */
-export async function sizeOf(root: string, paths: readonly string[]): Promise<number> {
+/** Files that fit on the file system of `path`; those that make them as they need them say 0 of 0. */
+export async function freeInodes(path: string): Promise<number> {
+  if (!(await exists(path))) return freeInodes(dirname(path));
+  const { files, ffree } = await statfs(path);
+  return files === 0 ? Number.POSITIVE_INFINITY : ffree;
+}
+
+/** What folders below `root` take, by `du`: bytes on disk and inodes; what does not exist takes none. */
+export async function sizeOf(root: string, paths: readonly string[]): Promise<{ bytes: number; inodes: number }> {
   const { execa } = await import('execa');
-  const { stdout } = await execa(
-    'du',
-    ['--summarize', '--total', '--block-size=1', '--', ...paths.map((p) => join(root, p))],
-    {
+  const measure = async (unit: string) => {
+    const places = paths.map((path) => join(root, path));
+    const { stdout } = await execa('du', ['--summarize', '--total', unit, '--', ...places], {
       reject: false,
       lines: true,
-    },
-  );
-  return Number.parseInt(stdout.at(-1) ?? '', 10) || 0;
+    });
+    return Number.parseInt(stdout.at(-1) ?? '', 10) || 0;
+  };
+  return { bytes: await measure('--block-size=1'), inodes: await measure('--inodes') };
 }

@@ -2,7 +2,7 @@ import { mib } from '../space.ts';
 import type { Rows } from './gate.ts';
 
 /** A package, its decoded archive and its files: so much more than the package itself, measured on real ones. */
-const spaceFactor = 8;
+export const spaceFactor = 8;
 
 /** What must be so of the release that is offered; nobody gets through these. */
 export const releaseRows: Rows = {

@@ -5,6 +5,7 @@ import { listKeys } from '../keys.ts';
 import { askPrograms, type Program } from '../owners-programs.ts';
 import { readPostponement } from '../postponement.ts';
 import { readQuarantine } from '../quarantine.ts';
+import { keptBytes } from '../space.ts';
 import type { Resident } from '../tools.ts';
 import type { GateFacts } from './gate.ts';
 import { lookAtGates } from './gates.ts';
@@ -41,6 +42,7 @@ export function watchGates(tools: Resident, { checks, isStuck }: { checks: Check
   async function gather(offer: GateFacts['offer']): Promise<GateFacts> {
     const loaded = await config();
     const { values } = loaded;
+    const downloads = places.at(values.download_dir_path);
     return {
       config: loaded,
       keys: (await listKeys(places, values)).filter(({ fault }) => fault === null).length,
@@ -48,7 +50,8 @@ export function watchGates(tools: Resident, { checks, isStuck }: { checks: Check
       floor: await readFloor(places, values),
       quarantine: await readQuarantine(places),
       hardware: values.hardware ?? (await box.identity()).hardware,
-      freeBytes: await box.freeBytes(places.at(values.download_dir_path)),
+      // A new update goes before the kept copy of the earlier release.
+      freeBytes: (await box.freeBytes(downloads)) + (await keptBytes(places, downloads)),
       nowMs: clock.now(),
       clockKnown: await box.clockKnown(),
       backOffUntilMs: checks.backOffUntilMs,

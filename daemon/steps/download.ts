@@ -1,6 +1,10 @@
+import { stat } from 'node:fs/promises';
+import { exists } from '../files.ts';
+import { spaceFactor } from '../gates/release-rows.ts';
 import { pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
 import { networkOf } from '../network.ts';
+import { makeRoom } from '../space.ts';
 import { clearDownloads } from './clear-downloads.ts';
 import { packageFiles } from './package-files.ts';
 
@@ -9,12 +13,20 @@ export const download: Step<'download'> = {
   // It goes on where the partial file ends.
   resume: (at) => at,
 
-  async run(at, { worker, config, places, show, cancelled }) {
+  async run(at, tools) {
+    const { worker, box, config, places, show, cancelled } = tools;
     const { values } = await config();
     const { update } = at;
     const files = packageFiles(places, values, update.to);
     const options = { report: show, signal: cancelled };
     await clearDownloads(places, values, { keep: update.to });
+    // Before a byte is fetched, all that the update will take; each step looks again once it knows better.
+    const inAll = update.source.kind === 'server' ? (update.source.offer.sizeBytes ?? 0) * spaceFactor : 0;
+    const bytes = Math.max(0, inAll - (await bytesOf(files.unverified)));
+    await makeRoom(tools, [
+      { folder: files.folder, bytes, inodes: 0 },
+      { folder: places.state, ...(await box.sizeOf(values.writable_paths)) },
+    ]);
     const target = { path: files.unverified, signaturePath: files.signature, maxBytes: values.max_package_bytes };
     if (update.source.kind === 'file') {
       await worker.do('copy', { ...target, from: update.source.path }, options);
@@ -38,3 +50,6 @@ export const download: Step<'download'> = {
     return { ...at, step: 'verify' };
   },
 };
+
+/** What is there of a download that was cut off. */
+const bytesOf = async (file: string): Promise<number> => ((await exists(file)) ? (await stat(file)).size : 0);

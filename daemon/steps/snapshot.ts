@@ -1,7 +1,7 @@
 import { UpdateError } from '../../protocol/errors.ts';
 import type { Baseline } from '../facts.ts';
 import type { At, Step } from '../machine.ts';
-import { needSpace } from '../space.ts';
+import { makeRoom } from '../space.ts';
 import { isBetweenReleases } from '../stuck-trial.ts';
 import type { Tools } from '../tools.ts';
 import { refuseDetours, undoablePaths } from '../writable.ts';
@@ -20,7 +20,9 @@ export const snapshot: Step<'snapshot'> = {
       const message = `${values.installed_version_path} is in none of the writable paths, so it could not be put back.`;
       throw new UpdateError('PATH_NOT_UNDOABLE', message);
     }
-    await needSpace(tools, { [places.state]: await box.sizeOf(paths) });
+    // The copy, and the folders beside the old ones should they have to come back.
+    const { bytes, inodes } = await box.sizeOf(paths);
+    await makeRoom(tools, [{ folder: places.state, bytes, inodes }]);
     const services = [...new Set([...values.services, ...at.release.services])];
     const baseline = await takeBaseline(tools, services);
     const gateway = (await box.gateway()) === 'answers';

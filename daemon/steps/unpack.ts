@@ -1,7 +1,7 @@
 import { UpdateError } from '../../protocol/errors.ts';
 import { pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
-import { needSpace } from '../space.ts';
+import { makeRoom } from '../space.ts';
 import { packageFiles } from './package-files.ts';
 
 /** Unpacks what was verified, into a fresh private folder. */
@@ -12,7 +12,8 @@ export const unpack: Step<'unpack'> = {
     const { worker, config, places, show, cancelled } = tools;
     const { values } = await config();
     const files = packageFiles(places, values, at.update.to);
-    await needSpace(tools, { [files.folder]: at.release.unpackedBytes });
+    const { unpackedBytes, entryCount } = at.release;
+    await makeRoom(tools, [{ folder: files.folder, bytes: unpackedBytes, inodes: entryCount }]);
     await worker.do(
       'unpack',
       {

@@ -21,7 +21,15 @@ export interface Daemon {
 const answerMs = 30_000;
 /** These ask the update server before they answer, or read a package from a slow stick. */
 const patientMs = 15 * 60_000;
-const patient: readonly OperationName[] = ['check', 'install', 'install_file', 'key_fetch', 'rollback', 'undo_plan', 'doctor'];
+const patient: readonly OperationName[] = [
+  'check',
+  'install',
+  'install_file',
+  'key_fetch',
+  'rollback',
+  'undo_plan',
+  'doctor',
+];
 /** A stream without so much as a keep-alive for this long is dead. */
 const silenceMs = 90_000;
 

@@ -10,7 +10,19 @@ export async function history(call: Call): Promise<number> {
   if (screen.json) screen.document(entries);
   else if (entries.length === 0) screen.line('No updates yet.');
   else {
-    for (const { ended_at, from, to, by, outcome, because, step, outage_s, cuts = [], seconds, kept_aside } of entries) {
+    for (const {
+      ended_at,
+      from,
+      to,
+      by,
+      outcome,
+      because,
+      step,
+      outage_s,
+      cuts = [],
+      seconds,
+      kept_aside,
+    } of entries) {
       const outage = outage_s === null ? '' : `, services down for ${durationText(outage_s)}`;
       const style = outcome === 'confirmed' ? 'green' : 'yellow';
       const what = `  ${from ?? 'nothing'} -> ${to}  `;

@@ -5,7 +5,7 @@ import { UpdateError } from '../../../protocol/errors.ts';
 import type { Box, ScriptEnd, Service } from '../box.ts';
 import { readConditions } from '../conditions.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
-import { freeBytes, sizeOf } from '../space.ts';
+import { freeBytes, freeInodes, sizeOf } from '../space.ts';
 import { syncFileSystem } from '../sync.ts';
 import { lookAtUndo, noteAfter, prepareUndo } from '../undo/selective.ts';
 import { readBootId } from './init.ts';
@@ -32,6 +32,7 @@ export function scratchBox(root: string): Box {
     conditions: () => readConditions(root),
     sizeOf: (paths) => sizeOf(root, paths),
     freeBytes,
+    freeInodes,
     // It has the network of this machine, which no release of its own can break.
     gateway: async () => 'none',
 

@@ -5,7 +5,7 @@ import { exists } from '../../files.ts';
 import type { Box } from '../box.ts';
 import { readConditions } from '../conditions.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
-import { freeBytes, sizeOf } from '../space.ts';
+import { freeBytes, freeInodes, sizeOf } from '../space.ts';
 import { lookAtUndo, noteAfter, prepareUndo } from '../undo/selective.ts';
 import { checkUp } from './check-up.ts';
 import { gateway } from './gateway.ts';
@@ -39,6 +39,7 @@ export function systemdBox(): Box {
     conditions: () => readConditions('/'),
     sizeOf: (paths) => sizeOf('/', paths),
     freeBytes,
+    freeInodes,
     gateway,
 
     service: unitState,

@@ -12,8 +12,9 @@ export interface Kept {
 }
 
 export interface Undo extends Plan {
-  /** Bytes that preparing it takes where the snapshots are. */
+  /** What preparing it takes where the snapshots are. */
   readonly needBytes: number;
+  readonly needInodes: number;
 }
 
 /** Notes beside a snapshot what its folders are like now, which is as the update left them. */
@@ -29,7 +30,8 @@ export async function lookAtUndo(root: string, folder: string, kept: Kept): Prom
   const plan = planUndo(await imagesOf(root, folder), keeps(kept));
   const bytes = [...plan.merged.values()].reduce((sum, { look }) => sum + 4096 + look.sizeBytes, 0);
   // Unpacked, packed, and what is kept aside.
-  return { ...plan, needBytes: 2 * bytes + plan.asideBytes };
+  const needInodes = plan.merged.size + plan.aside.length + 100;
+  return { ...plan, needBytes: 2 * bytes + plan.asideBytes, needInodes };
 }
 
 /**

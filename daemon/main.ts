@@ -3,6 +3,7 @@ import { uptime } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { faultOf } from '../protocol/control.ts';
 import { errorCodes } from '../protocol/error-codes.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import type { Box } from './box/box.ts';
@@ -13,6 +14,7 @@ const processes: Record<string, (args: string[]) => Promise<number>> = {
   daemon: runDaemon,
   worker: async () => (await import('./work/worker-process.ts')).runWorker(),
   'scratch-box': runScratchBox,
+  'rollback-offline': runOffline,
 };
 
 /** Runs one of the processes; resolves with its exit code when it ends. */
@@ -23,7 +25,8 @@ export async function main(verb: string, args: string[]): Promise<number> {
     return await run(args);
   } catch (thrown) {
     const error = asUpdateError(thrown);
-    console.error(`opq-updater: ${error.code}: ${error.message}\n  ${error.todo}`);
+    if (args.includes('--json')) console.log(JSON.stringify(faultOf(error)));
+    else console.error(`opq-updater: ${error.code}: ${error.message}\n  ${error.todo}`);
     if (error.code === 'INTERNAL') console.error(error.cause);
     // At once: timers that are already set must not keep half a daemon alive.
     process.exit(errorCodes[error.code].exit);
@@ -90,6 +93,41 @@ function firstCheckMs(seconds: string | undefined): number {
   if (!/^\d{1,6}$/.test(seconds))
     throw new UpdateError('USAGE', `--first-check-s takes whole seconds, found ${seconds}.`);
   return Number(seconds) * 1000;
+}
+
+async function runOffline(args: string[]): Promise<number> {
+  const { values } = parse(args, {
+    root: { type: 'string' },
+    offline: { type: 'boolean' },
+    yes: { type: 'boolean' },
+    'no-reboot': { type: 'boolean' },
+    json: { type: 'boolean' },
+  });
+  const { placesUnder } = await import('./places.ts');
+  const { loadConfig } = await import('./load-config.ts');
+  const { rollbackOffline } = await import('./offline-rollback.ts');
+  const { askYes } = await import('./ask.ts');
+  const places = placesUnder(resolve(values.root ?? process.env.OPQ_UPDATER_ROOT ?? '/'));
+  const kind = places.root === '/' ? 'systemd' : 'scratch';
+  if (kind === 'systemd' && process.geteuid?.() !== 0) throw new UpdateError('NOT_PERMITTED', 'This takes root.');
+  const box = await chooseBox(kind, places);
+  const { values: config } = await loadConfig(places);
+  const to = await rollbackOffline({
+    places,
+    box,
+    config,
+    confirmed: async (version) =>
+      values.yes === true ||
+      askYes(`Put the box back to ${version ?? 'what it was'} now? Its services stop. [yes/no] `),
+  });
+  const reboots = kind === 'systemd' && !values['no-reboot'];
+  if (values.json) console.log(JSON.stringify({ to, reboots }));
+  else {
+    console.log(`The release ${to ?? 'from before the update'} is put back.`);
+    console.log(reboots ? 'The box reboots.' : 'Start the box anew: the updater goes on from there.');
+  }
+  if (reboots) await box.reboot();
+  return 0;
 }
 
 async function runScratchBox(args: string[]): Promise<number> {

@@ -79,6 +79,7 @@ const guardsReasons: Readonly<Record<string, string>> = {
   boots: 'In none of the boots on trial did the updater report.',
   heartbeat: 'The updater was not heard of while the box was up.',
   deadline: 'The trial lasted too long.',
+  person: 'Root had it put back while the updater did not run.',
 };
 
 /** The guard has done the undo: what is left is to prove it and to tell. One that it only began is done anew. */
@@ -88,7 +89,8 @@ async function afterGuard(
   { reason, done }: GuardsWord,
 ): Promise<At<'rollback' | 'restored'>> {
   const message = guardsReasons[reason] ?? reason;
-  const because: Because = { code: 'GUARD_RESTORED', message, step: 'confirm' };
+  const code = reason === 'person' ? 'ROLLED_BACK' : 'GUARD_RESTORED';
+  const because: Because = { code, message, step: 'confirm' };
   const undo = await undoOf(found.kind === 'entry' ? found.entry.at : idleAt, because, tools);
   // Boots may also be cut by flaky mains, which must not condemn a good release.
   const blame = reason !== 'boots';

@@ -7,9 +7,10 @@ const processVerbs = ['daemon', 'worker', 'scratch-box'];
 async function run(args: string[]): Promise<number> {
   const at = args[0] === '--root' ? 2 : args[0]?.startsWith('--root=') ? 1 : 0;
   const verb = args[at] ?? '';
-  if (processVerbs.includes(verb) && !['--help', '-h'].includes(args[at + 1] ?? '')) {
+  const offline = verb === 'rollback' && args.includes('--offline');
+  if ((processVerbs.includes(verb) || offline) && !['--help', '-h'].includes(args[at + 1] ?? '')) {
     const { main } = await import('../daemon/main.ts');
-    return main(verb, args.toSpliced(at, 1));
+    return main(offline ? 'rollback-offline' : verb, args.toSpliced(at, 1));
   }
   const { main } = await import('./cli/main.ts');
   return main(args, process);

@@ -80,6 +80,11 @@ export interface Box {
   /** Everything written so far is on the disk when this returns. */
   sync(): Promise<void>;
 
+  /**
+   * Ends the daemon, the script and these services, from outside, until the next boot.
+   * @throws UpdateError BUSY when the box has to be ended as a whole
+   */
+  endDaemon(services: readonly string[]): Promise<void>;
   /** Reboots; returns once that is under way, this process then has seconds to live. */
   reboot(): Promise<void>;
 }

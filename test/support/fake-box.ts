@@ -108,6 +108,7 @@ export async function scene(
     prepareUndo: (folder, how) => prepareUndo(root, folder, how),
     restore: (folder) => restoreSnapshot(root, folder),
     sync: async () => {},
+    endDaemon: async () => {},
     reboot: async () => nextBoot('orderly'),
     ...over,
   };

@@ -49,6 +49,10 @@ export async function install(call: Call): Promise<number> {
 
 /** Puts the earlier release back, or shows what that would do. */
 export async function rollback(call: Call): Promise<number> {
+  // What begins with these words goes another way: ui/cli.ts
+  if (call.values.offline || call.values.yes || call.values['no-reboot']) {
+    throw new UpdateError('USAGE', 'The command is "opq-updater rollback --offline [--yes] [--no-reboot]".');
+  }
   const dry = call.values['dry-run'] === true;
   if (dry && call.values.wait) throw new UpdateError('USAGE', 'rollback: --dry-run changes nothing to --wait for.');
   if (dry) return showUndoPlan(call);

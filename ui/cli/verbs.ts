@@ -63,10 +63,17 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: 'rollback',
-    usage: '[--wait | --dry-run]',
+    usage: '[--wait | --dry-run | --offline [--yes] [--no-reboot]]',
     about: 'Puts the earlier release back; what others changed since the update stays, or is kept aside',
-    examples: ['opq-updater rollback --dry-run', 'opq-updater rollback --wait'],
+    examples: [
+      'opq-updater rollback --dry-run',
+      'opq-updater rollback --wait',
+      'opq-updater rollback --offline   # when the daemon does not run',
+    ],
     options: {
+      offline: { type: 'boolean', about: 'As root, without the daemon; the box then reboots' },
+      yes: { type: 'boolean', about: 'With --offline: do not ask' },
+      'no-reboot': { type: 'boolean', about: 'With --offline: leave the reboot to you' },
       'dry-run': { type: 'boolean', about: 'Only show what it would restore, keep aside and leave' },
       ...wait,
     },

@@ -77,6 +77,10 @@ export function scratchBox(root: string): Box {
     restore: (folder) => restoreSnapshot(root, folder),
     sync: () => syncFileSystem(root),
 
+    async endDaemon() {
+      const up = await state('any.service').catch(() => undefined); // nobody answers: it is down
+      if (up) throw new UpdateError('BUSY', `The scratch box in ${root} is up: end it first.`);
+    },
     async reboot() {
       await systemctl('reboot');
     },

@@ -10,7 +10,7 @@ import { lookAtUndo, noteAfter, prepareUndo } from '../undo/selective.ts';
 import { checkUp } from './check-up.ts';
 import { gateway } from './gateway.ts';
 import { hardware } from './hardware.ts';
-import { killScript, runScript } from './script.ts';
+import { killScript, runScript, scriptUnit } from './script.ts';
 import { systemctl } from './systemctl.ts';
 import { unitState } from './unit-state.ts';
 
@@ -77,6 +77,13 @@ export function systemdBox(): Box {
       await execa('sync');
     },
 
+    async endDaemon(services) {
+      // The guard's watch would take the silence for a fault of the release.
+      const units = ['opq-updater-watch.timer', 'opq-updater-control.socket', 'opq-updater-page.socket'];
+      await systemctl(['stop', '--', ...units, 'opq-updater.service', scriptUnit, ...services]);
+      const { state } = await unitState('opq-updater.service');
+      if (state === 'active') throw new UpdateError('BUSY', 'opq-updater.service should be stopped, found it active.');
+    },
     async reboot() {
       const { exitCode, stderr } = await systemctl(['reboot']);
       if (exitCode !== 0) throw new UpdateError('REBOOT_FAILED', `systemctl reboot ended with ${exitCode}: ${stderr}`);

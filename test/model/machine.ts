@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Box } from '../../daemon/box/box.ts';
 import type { Offer } from '../../daemon/facts.ts';
@@ -101,11 +101,12 @@ export function newMachine(root: string) {
     identity: async () => ({ name: 'played', hardware: 'rpi/3' }),
     clockKnown: async () => clocks.wallMs > 1_600_000_000_000,
     conditions: async () => wellConditioned,
-    sizeOf: async () => 1000,
+    sizeOf: async () => ({ bytes: 1000, inodes: 10 }),
     checkUp: async () => [],
     ready: async () => {},
     alive: async () => {},
     freeBytes: async () => 2 ** 40,
+    freeInodes: async () => 2 ** 20,
     gateway: async () => 'none',
     service: async (name) => state(name),
     startService: async (name) => void stopped.delete(name),
@@ -142,7 +143,24 @@ export function newMachine(root: string) {
         await moment(mine);
       }
     },
+    noteAfter: async () => {},
+    lookAtUndo: async () => ({
+      restore: [],
+      aside: [],
+      leave: [],
+      asideBytes: 0,
+      merged: new Map(),
+      needBytes: 0,
+      needInodes: 0,
+    }),
+    // Nobody else changes anything here, so the snapshot is what goes back.
+    async prepareUndo(folder, { into }) {
+      needSpace();
+      rmSync(into, { recursive: true, force: true });
+      cpSync(folder, into, { recursive: true });
+    },
     sync: async () => {},
+    endDaemon: async () => {},
     reboot: async () => void end('reboot'),
   });
 

@@ -2,6 +2,7 @@ import { readdir, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ErrorCode } from '../protocol/error-codes.ts';
 import { asUpdateError } from '../protocol/errors.ts';
+import { removeOtherUpdaters, updaterInSnapshot } from './box/updater.ts';
 import { exists, removeSafely } from './files.ts';
 import { heldCodes } from './history.ts';
 import type { At } from './machine.ts';
@@ -23,7 +24,10 @@ const wantedAgain: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** Removes what an update leaves when it is over: space on an SD card is short. */
-export async function clearUp({ update, because }: At<'idle'>, tools: Pick<Tools, 'places' | 'config' | 'log'>) {
+export async function clearUp(
+  { update, because }: At<'idle'>,
+  tools: Pick<Tools, 'places' | 'config' | 'log' | 'updater'>,
+) {
   if (update === null) return;
   const { places, config, log } = tools;
   try {
@@ -37,6 +41,9 @@ export async function clearUp({ update, because }: At<'idle'>, tools: Pick<Tools
     if (because === null) await removeSafely(places.stuckTrial);
     const snapshots = (await readdir(places.state)).filter((name) => name.startsWith(basename(places.newSnapshot)));
     for (const name of snapshots) await removeSafely(join(places.state, name));
+    // The one that runs starts its workers from there; each that an undo may lead back to.
+    const kept = await Promise.all([places.trial, places.previous].map(updaterInSnapshot));
+    await removeOtherUpdaters(places.root, [tools.updater.version, ...kept]);
   } catch (error) {
     // It is over all the same, and how it ended counts; the next one clears up.
     log.warn(`not all was cleared up: ${asUpdateError(error).message}`);

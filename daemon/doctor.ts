@@ -3,7 +3,9 @@ import { describeProblem } from '../protocol/config.ts';
 import { errorCodes } from '../protocol/error-codes.ts';
 import { asUpdateError } from '../protocol/errors.ts';
 import { parsePublicKey } from '../protocol/keys.ts';
+import { updaterText } from '../protocol/updater.ts';
 import type { CheckUp } from '../protocol/views.ts';
+import { linkedUpdater } from './box/updater.ts';
 import type { Daemon } from './daemon.ts';
 import { exists } from './files.ts';
 import { listKeys } from './keys.ts';
@@ -37,6 +39,13 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
     const { problems } = await tools.config();
     if (problems.length === 0) return { found: 'good' };
     return { found: problems.map(describeProblem).join('; '), todo: errorCodes.CONFIG_INVALID.todo };
+  },
+
+  async updater({ tools: { updater, places } }) {
+    const found = updaterText(updater.version, updater.program);
+    const linked = await linkedUpdater(places.root);
+    if (linked === undefined || linked === updater.version) return { found };
+    return { found: `${found}, though ${linked} is installed`, todo: errorCodes.UPDATER_BROKEN.todo };
   },
 
   async keys({ tools: { places, config } }) {

@@ -55,6 +55,8 @@ const verifiedSchema = z.object({
   services: strings,
   writablePaths: strings,
   notes: z.string().nullable(),
+  /** The updater that it brings, and its folder in the package. */
+  updater: z.object({ version: z.string(), path: z.string() }).nullable(),
 });
 /** What the package says of itself: made by `verify` alone, once the signature held. */
 export type VerifiedRelease = Readonly<z.output<typeof verifiedSchema>>;

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, writeFileSafely } from './files.ts';
 import type { Resident } from './tools.ts';
@@ -9,12 +9,16 @@ const beatMs = 30_000;
  * Lets others know that this process lives: systemd, which restarts it when it hangs, and the guard, which puts the
  * earlier release back when one on trial took the updater with it. Never stops: a process that ends is silent.
  */
-export async function keepBeating({ box, places, clock, log }: Resident): Promise<void> {
+export async function keepBeating({ box, places, clock, log, updater }: Resident): Promise<void> {
   await box.ready();
   // The guard counts boots on trial in which nobody says this.
   const report = async () => (await exists(places.trial)) && writeFileSafely(join(places.trial, 'boots'), '0\n');
   // On a full or failing disk it is still alive, and that it can say in memory.
   await report().catch((error) => log.error('the boot could not be reported', error));
+  // start.sh counts how often this version was started in this boot and never got here.
+  await rm(join(places.run, `starts-${updater.version}`), { force: true }).catch((error) =>
+    log.error('the start could not be reported', error),
+  );
   const beat = async () => {
     await writeFile(join(places.run, 'heartbeat'), `${clock.uptimeS()}\n`);
     await box.alive();

@@ -1,12 +1,11 @@
 import { rename } from 'node:fs/promises';
 import * as z from 'zod';
 import { UpdateError } from '../protocol/errors.ts';
+import { readAbout } from './box/snapshot.ts';
 import { factsSchemas, type StepName, stepNames } from './facts.ts';
 import { exists, readIfThere, writeFileSafely } from './files.ts';
 import type { At } from './machine.ts';
 import type { Places } from './places.ts';
-
-export const journalFormat = 1;
 
 /** One position, saved before the step acts. */
 export interface Entry {
@@ -23,8 +22,19 @@ export type Found =
   /** The bad file is kept beside its place; `onTrial` alone decides what to do. */
   | { readonly kind: 'unreadable'; readonly error: UpdateError };
 
+/**
+ * How entries of one format are written and read. A release may bring a newer updater, and its undo leads back to the
+ * older one: each format that a daemon in use may have begun an update with stays in the table.
+ */
+export interface Format {
+  /** The document, but for its `format`. */
+  write(entry: Entry): object;
+  /** @throws when the document is none of this format */
+  read(document: unknown): Entry;
+}
+export type Formats = Readonly<Record<number, Format>>;
+
 const entrySchema = z.object({
-  format: z.literal(journalFormat),
   bootId: z.string(),
   tries: z.int().positive(),
   at: z.discriminatedUnion(
@@ -34,17 +44,42 @@ const entrySchema = z.object({
 });
 declare const anyAt: z.ZodObject<{ step: z.ZodLiteral<StepName> }>;
 
-/** Writes the journal: whole or not at all, on the disk when it returns. */
-export async function saveJournal(places: Places, { at, bootId, tries }: Entry): Promise<void> {
-  await writeFileSafely(places.journal, `${JSON.stringify({ format: journalFormat, bootId, tries, at })}\n`);
+export const journalFormats: Formats = {
+  1: { write: ({ at, bootId, tries }) => ({ bootId, tries, at }), read: (document) => entryOf(document) },
+};
+
+function entryOf(document: unknown): Entry {
+  const { at, bootId, tries } = entrySchema.parse(document);
+  return { at: at as unknown as At, bootId, tries };
 }
 
-export async function readJournal(places: Places): Promise<Found> {
+/** What a daemon that begins an update writes. */
+export const newestFormat = (formats: Formats = journalFormats): number =>
+  Math.max(...Object.keys(formats).map(Number));
+
+/** Writes the journal: whole or not at all, on the disk when it returns. */
+export async function saveJournal(places: Places, entry: Entry, formats = journalFormats): Promise<void> {
+  const format = await formatToWrite(places, formats);
+  await writeFileSafely(places.journal, `${JSON.stringify({ format, ...formats[format]!.write(entry) })}\n`);
+}
+
+/**
+ * On trial it is that of the daemon that began, which has to find its way back from here. The snapshot says which,
+ * also when it comes from `previous/` and the journal was at rest meanwhile.
+ */
+async function formatToWrite({ trial }: Places, formats: Formats): Promise<number> {
+  const begun = Number((await readAbout(trial)).journal);
+  return Object.hasOwn(formats, begun) ? begun : newestFormat(formats);
+}
+
+export async function readJournal(places: Places, formats = journalFormats): Promise<Found> {
   try {
     const text = await readIfThere(places.journal);
     if (text === undefined) return { kind: 'none' };
-    const { at, bootId, tries } = entrySchema.parse(JSON.parse(text));
-    return { kind: 'entry', entry: { at: at as unknown as At, bootId, tries } };
+    const document = JSON.parse(text);
+    const { format } = z.object({ format: z.int() }).parse(document);
+    if (!Object.hasOwn(formats, format)) throw new Error(`format ${format} is of another updater`);
+    return { kind: 'entry', entry: formats[format]!.read(document) };
   } catch (cause) {
     const kept = await keepAside(places.journal);
     const message = `The journal cannot be read and is kept as ${kept}.`;

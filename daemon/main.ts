@@ -52,6 +52,7 @@ async function runDaemon(args: string[]): Promise<number> {
     'first-check-s': { type: 'string' },
   });
   const { placesUnder } = await import('./places.ts');
+  const { updaterVersion } = await import('./updater-version.ts');
   const { openLog } = await import('./log.ts');
   const { loadConfig } = await import('./load-config.ts');
   const { refuseSecond, serveControl } = await import('./control/server.ts');
@@ -65,8 +66,10 @@ async function runDaemon(args: string[]): Promise<number> {
   if (box.kind === 'scratch') await refuseSecond(places.controlSocket);
   const log = openLog(places.logFile, clock.now, (line) => console.log(line));
   const ended = untilSignal();
+  const program = process.argv[1]!;
+  const updater = { version: updaterVersion, program };
   const daemon = await startDaemon(
-    { box, places, log, clock, newWorker: () => childWorker(process.argv[1]!), config: () => loadConfig(places) },
+    { box, places, log, clock, updater, newWorker: () => childWorker(program), config: () => loadConfig(places) },
     { firstCheckMs: firstCheckMs(values['first-check-s']) },
   );
   const given = socketsFromSystemd(process.env, process.pid);

@@ -160,6 +160,7 @@ export async function undoTrial({ clock }: Tools, folder: string, because: Becau
       services: [],
       writablePaths: [],
       notes: null,
+      updater: null,
     },
     paths: [],
     baseline: baselineOf(active),

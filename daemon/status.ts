@@ -7,7 +7,6 @@ import type { Daemon } from './daemon.ts';
 import { readHistory } from './history.ts';
 import { listKeys } from './keys.ts';
 import { postponementView } from './postponement.ts';
-import { updaterVersion } from './updater-version.ts';
 import { installedVersion } from './version-on-box.ts';
 
 /** Everything at a glance, as it is now. */
@@ -37,7 +36,8 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
     at: new Date(clock.now()).toISOString(),
     box: { name, kind: box.kind, hardware: values.hardware ?? hardware },
     boot_id: await box.bootId(),
-    updater_version: updaterVersion,
+    updater_version: tools.updater.version,
+    updater_program: tools.updater.program,
     server_url: values.server_url,
     installed,
     state: at.step !== 'idle' ? at.step : checks.asking ? 'checking' : 'idle',

@@ -14,6 +14,8 @@ export interface Tools {
   readonly log: Log;
   readonly worker: Worker;
   readonly clock: Clock;
+  /** This program: its version, and the file that was started. */
+  readonly updater: { readonly version: string; readonly program: string };
   /** The configuration as it is now; a bad one has defaults in place of what is wrong. */
   config(): Promise<LoadedConfig>;
   /** Shows how far the step is; cheap, may be called often. */

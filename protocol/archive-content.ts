@@ -1,7 +1,8 @@
 import type { ArchiveContent, ArchiveEntry } from './archive.ts';
 import { refused } from './archive-errors.ts';
 import { UpdateError } from './errors.ts';
-import { maxUpdateJsonBytes, parseUpdateJson } from './update-json.ts';
+import { maxUpdateJsonBytes, parseUpdateJson, type UpdateJson } from './update-json.ts';
+import { updaterProgram } from './updater.ts';
 import { maxVersionFileBytes, parseReleaseVersion } from './version.ts';
 
 export const versionFileName = 'VERSION';
@@ -40,12 +41,21 @@ export function packageContent(
     const found = script === undefined ? 'is missing' : script.kind === 'file' ? 'is empty' : 'is a folder';
     throw refused(installScriptName, `${found}; the box would not know how to install the release`);
   }
-  const updateJson = kept.get(updateJsonName);
+  const bytes = kept.get(updateJsonName);
+  const updateJson = bytes && parseUpdateJson(bytes);
+  mustHoldUpdater(entries, updateJson);
   return {
     version: versionInside(kept.get(versionFileName), expectedVersion),
-    updateJson: updateJson && parseUpdateJson(updateJson),
+    updateJson,
     unpackedBytes: entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
+}
+
+function mustHoldUpdater(entries: readonly ArchiveEntry[], { updater }: UpdateJson = {}): void {
+  if (!updater) return;
+  const program = `${updater.path}/${updaterProgram}`;
+  if (entries.some(({ name, kind }) => name === program && kind === 'file')) return;
+  throw refused(program, 'is missing, though update.json says that the release brings the updater');
 }
 
 function versionInside(bytes: Buffer | undefined, expectedVersion: number): number {

@@ -186,6 +186,11 @@ export const errorCodes = {
     meaning: 'after the installation VERSION names another release',
     todo: 'mend install_update.sh',
   },
+  UPDATER_BROKEN: {
+    exit: 6,
+    meaning: 'the version of the updater that the release brought does not work on this box',
+    todo: 'read the log; publish a release with one that works',
+  },
   HEALTH_FAILED: {
     exit: 6,
     meaning: 'after the reboot something that worked before did not',

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { UpdateError } from './errors.ts';
+import { updaterPathPattern, updaterVersionPattern } from './updater.ts';
 
 /** `update.json` is read into memory before anything is unpacked. */
 export const maxUpdateJsonBytes = 256 * 1024;
@@ -27,6 +28,14 @@ const updateJsonSchema = z.strictObject({
   notes: z.string().max(16_384).optional(),
   /** Bytes of all files together once unpacked. */
   unpacked_bytes: z.int().nonnegative().optional(),
+  /** The updater that the release brings: taken where it is newer than the one that runs. */
+  updater: z
+    .strictObject({
+      version: z.string().regex(updaterVersionPattern, 'expected a version such as 1.3.0 or 1.3.0-rc.1'),
+      /** Folder below the top folder that holds opq-updater.js and what belongs to it. */
+      path: z.string().regex(updaterPathPattern, 'expected a folder of the package, such as opq-updater'),
+    })
+    .optional(),
 });
 
 export type UpdateJson = z.output<typeof updateJsonSchema>;

@@ -148,6 +148,8 @@ export interface Status {
   readonly box: { readonly name: string; readonly kind: 'systemd' | 'scratch'; readonly hardware: string | null };
   readonly boot_id: string;
   readonly updater_version: string;
+  /** The file that runs: the factory copy below /usr/lib, or a version that a release brought. */
+  readonly updater_program: string;
   readonly server_url: string | null;
   readonly installed: number | null;
   /** `idle` only when nothing is under way and the box is whole. */

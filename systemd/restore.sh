@@ -8,7 +8,8 @@
 # SNAPSHOT holds   tree.tar    the folders, as paths relative to ROOT
 #                  folders     one such path a line
 #                  absent      paths that did not exist, one a line: removed again
-#                  SHA256SUMS  of the three and of "about"
+#                  updater     version of the updater that was in use, empty for the factory copy; not in older ones
+#                  SHA256SUMS  of these and of "about"
 # Exit: 0 done; 2 usage; 3 the snapshot is damaged, nothing was touched; 4 could not be restored in full.
 set -u
 LC_ALL=C
@@ -21,6 +22,7 @@ installed() { if [ -x "/usr/bin/$1" ]; then echo "/usr/bin/$1"; else echo "/bin/
 tar=$(installed tar)
 sha256sum=$(installed sha256sum)
 rm=$(installed rm)
+mv=$(installed mv)
 
 # Never into what is mounted below: it is not in the snapshot.
 remove() { "$rm" -rf --one-file-system "$@"; }
@@ -62,6 +64,25 @@ put_back() { # FOLDER
     fi
 }
 
+# By one rename, after the version that was on trial got its mark: from then on it is never started, cut off or not.
+put_updater_back() {
+    [ -f "$snapshot/updater" ] || return 0
+    versions=$root/opt/opq-updater
+    before=$(cat "$snapshot/updater")
+    now=$(readlink "$versions/current")
+    [ "$now" != "$before" ] || return 0
+    case $now in
+        '' | */* | .*) ;;
+        *) [ ! -d "$versions/$now" ] || touch "$versions/$now/bad" || say "$versions/$now could not be marked bad" ;;
+    esac
+    if [ -z "$before" ]; then
+        "$rm" -f "$versions/current"
+    else
+        "$rm" -f "$versions/current.new" && ln -s "$before" "$versions/current.new" &&
+            "$mv" -T "$versions/current.new" "$versions/current"
+    fi
+}
+
 (cd "$snapshot" && "$sha256sum" --check --status SHA256SUMS) || { say "the snapshot is damaged, nothing was touched"; exit 3; }
 
 failed=0
@@ -71,5 +92,6 @@ done <"$snapshot/folders"
 while IFS= read -r folder; do
     remove "$root/${folder:?}" || { say "$root/$folder could not be removed"; failed=1; }
 done <"$snapshot/absent"
+put_updater_back || { say "the earlier version of the updater could not be put back"; failed=1; }
 sync
 [ "$failed" -eq 0 ] || exit 4

@@ -6,12 +6,15 @@ import { UpdateError } from '../../protocol/errors.ts';
 import restoreProgram from '../../systemd/restore.sh';
 import { exists, readIfThere, syncFolder } from '../files.ts';
 import { imagePath, writeImage } from './undo/image.ts';
+import { updaterInUse } from './updater.ts';
 
 /** Undoes to files what `--preserve-permissions` and the like would otherwise lose; see systemd/restore.sh. */
 export const wholeTruth = ['--numeric-owner', '--xattrs', '--xattrs-include=*', '--acls', '--no-selinux'];
 
 /**
  * Copies folders below `root` into a self-describing snapshot: made under another name, hashed, fsynced, renamed.
+ * The guard puts it back with the restore program of the .deb, which no release replaces: what is added here must be
+ * something that an older restore program may pass over.
  * @param folder replaced if it exists
  * @param paths as the box sees them, absolute
  * @throws UpdateError DISK_FULL, DISK_FAILED
@@ -34,6 +37,8 @@ export async function makeSnapshot(
     join(making, 'about'),
     lines(Object.entries({ format: 1, ...about }).map(([key, value]) => `${key}=${value}`)),
   );
+  // By name alone: the versions themselves stay where they are.
+  await writeFile(join(making, 'updater'), lines([(await updaterInUse(root)) ?? '']));
   // With no names GNU tar refuses to make an archive; an empty list of names is one without entries.
   await tar(['--create', '--format=posix', '--sparse', '--one-file-system', ...wholeTruth], root, making, [
     '--no-unquote',
@@ -42,7 +47,7 @@ export async function makeSnapshot(
   ]);
   // After the archive: where the two differ the tree has changed since, which `snapshotHolds` finds out.
   await writeImage(root, folders.map(imagePath), join(making, 'before'));
-  const names = ['tree.tar', 'folders', 'absent', 'about', 'before'];
+  const names = ['tree.tar', 'folders', 'absent', 'about', 'before', 'updater'];
   const sums = await Promise.all(names.map(async (name) => `${await sha256(join(making, name))}  ${name}`));
   await writeFile(join(making, 'SHA256SUMS'), lines(sums));
   await Promise.all([...names, 'SHA256SUMS'].map((name) => syncFile(join(making, name))));

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { asUpdateError } from '../../protocol/errors.ts';
 import { readAbout } from '../box/snapshot.ts';
 import { exists, renameSafely } from '../files.ts';
@@ -9,6 +10,7 @@ import type { Places } from '../places.ts';
 import { removeFromQuarantine } from '../quarantine.ts';
 import type { Tools } from '../tools.ts';
 import { installedVersion } from '../version-on-box.ts';
+import { broughtUpdater } from './bring-updater.ts';
 import { noteAfter } from './note-after.ts';
 import { rollbackBecause } from './rollback.ts';
 
@@ -28,6 +30,11 @@ export const confirm: Step<'confirm'> = {
       const message = `Power was lost in ${at.cutBoots} boots before the release could be confirmed.`;
       return rollbackBecause(at, { code: 'POWER_LOST', message, step: 'confirm' });
     }
+    const updater = broughtUpdater(at, tools.updater);
+    if (updater !== undefined) {
+      const message = `Version ${updater} of the updater, which the release brought, should run, found ${tools.updater.version}.`;
+      return rollbackBecause(at, { code: 'UPDATER_BROKEN', message, step: 'confirm' });
+    }
     const found = await installedVersion(places, values);
     if (found !== at.update.to) {
       const message = `After the reboot VERSION says ${found ?? 'nothing'}, the release is ${at.update.to}.`;
@@ -40,10 +47,22 @@ export const confirm: Step<'confirm'> = {
       return rollbackBecause(at, { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'confirm' });
     }
     if (!health.ok) return rollbackBecause(at, { code: 'HEALTH_FAILED', message: health.message, step: 'confirm' });
+    if (!(await hasReported(values.trial_deadline_s * 1000, tools))) {
+      const message = `The updater did not get ready in ${values.trial_deadline_s} s.`;
+      return rollbackBecause(at, { code: 'UPDATER_BROKEN', message, step: 'confirm' });
+    }
     await promote(places);
     return kept(at, Math.max(0, (health.upAtMs - at.stoppedAtMs) / 1000), tools);
   },
 };
+
+/** An updater that works on this but never gets ready would be ended by systemd, and the one after it as well. */
+async function hasReported(patienceMs: number, { places, clock }: Tools): Promise<boolean> {
+  for (const end = clock.monotonic() + patienceMs; clock.monotonic() < end; await clock.sleep(250)) {
+    if (await exists(join(places.run, 'heartbeat'))) return true;
+  }
+  return false;
+}
 
 /** The release is the box's own from here on; nothing may lead back any more, so nothing may throw. */
 async function kept(at: At<'confirm'>, outageS: number | null, { places, log }: Tools): Promise<At<'idle'>> {

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../protocol/error-codes.ts';
 import type { At, Step } from '../machine.ts';
 import type { Tools } from '../tools.ts';
 import { installedVersion, writeInstalledVersion } from '../version-on-box.ts';
+import { bringUpdater } from './bring-updater.ts';
 import { clearDownloads } from './clear-downloads.ts';
 import { noteAfter } from './note-after.ts';
 import { packageFiles } from './package-files.ts';
@@ -25,9 +26,12 @@ export const install: Step<'install'> = {
 
   async run(at, tools) {
     const { values } = await tools.config();
+    const folder = packageFiles(tools.places, values, at.update.to).contents;
+    // Before the script, as that may reboot by itself at its end.
+    await bringUpdater(at, folder, tools);
     const output = scriptOutput(tools, at.paths);
     const end = await tools.box.runScript({
-      folder: packageFiles(tools.places, values, at.update.to).contents,
+      folder,
       writablePaths: at.paths,
       timeoutMs: values.script_timeout_s * 1000,
       onOutput: output.push,

@@ -1,13 +1,15 @@
 import { UpdateError } from '../../protocol/errors.ts';
 import type { Step } from '../machine.ts';
 import type { Tools } from '../tools.ts';
+import { switchUpdater } from './bring-updater.ts';
 
 /** Reboots, and knows by the boot id that it happened. */
 export const reboot: Step<'reboot'> = {
   resume: (at) => at,
 
   async run(at, tools) {
-    await anotherBoot(at.bootId, tools);
+    const switched = await switchUpdater(at, tools);
+    await anotherBoot(switched ? await tools.box.bootId() : at.bootId, tools);
     return { ...at, step: 'confirm', cutBoots: 0 };
   },
 };

@@ -55,6 +55,7 @@ const blamed: ReadonlySet<ErrorCode> = new Set([
   'INSTALL_SCRIPT_FAILED',
   'INSTALL_TIMED_OUT',
   'WRONG_VERSION_INSTALLED',
+  'UPDATER_BROKEN',
   'HEALTH_FAILED',
   // A person did not want it: by itself the box does not take it again.
   'ROLLED_BACK',

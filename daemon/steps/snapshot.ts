@@ -1,5 +1,6 @@
 import { UpdateError } from '../../protocol/errors.ts';
 import type { Baseline } from '../facts.ts';
+import { newestFormat } from '../journal.ts';
 import type { At, Step } from '../machine.ts';
 import { makeRoom } from '../space.ts';
 import { isBetweenReleases } from '../stuck-trial.ts';
@@ -50,6 +51,7 @@ export async function aboutOf(
     trial_boots: values.trial_boots,
     trial_deadline_s: values.trial_deadline_s,
     heartbeat_s: values.trial_heartbeat_s,
+    journal: newestFormat(),
     // No release to go back to on purpose once this update is confirmed.
     whole: (await isBetweenReleases(places)) ? 'no' : 'yes',
   };

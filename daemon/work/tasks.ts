@@ -138,6 +138,7 @@ export const tasks: Tasks = {
       services: updateJson.services ?? [],
       writablePaths: updateJson.writable_paths ?? [],
       notes: updateJson.notes ?? null,
+      updater: updateJson.updater ?? null,
     };
   },
 

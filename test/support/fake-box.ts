@@ -65,6 +65,9 @@ export async function scene(
     '{"server_url":"http://127.0.0.1:1/","health_stable_s":0,"reserve_bytes":0}',
   );
 
+  // Written once the updater is ready for work.
+  await put('/run/opq-updater/heartbeat', '100\n');
+
   const calls: string[] = [];
   const services = new Map<string, Service>([[service, { state: 'active', restarts: 0 }]]);
   let boot = 1;
@@ -131,6 +134,7 @@ export async function scene(
       uptimeS: () => 100,
       sleep: () => new Promise((done) => setTimeout(done, 1)),
     },
+    updater: { version: '1.0.0', program: '/usr/lib/opq-box-updater/opq-updater.js' },
     config: () => loadConfig(places),
     show: () => {},
     cancelled: new AbortController().signal,
@@ -166,6 +170,7 @@ export const aRelease = {
   services: [],
   writablePaths: [],
   notes: null,
+  updater: null,
 };
 
 /** A worker that has already done everything: the tasks have tests of their own. */

@@ -24,6 +24,7 @@ export const statusWith = (changes: Partial<Status>): Status => ({
   box: { name: 'cellar', kind: 'systemd', hardware: 'rpi/3' },
   boot_id: 'boot-1',
   updater_version: '0.1.0',
+  updater_program: '/usr/lib/opq-box-updater/opq-updater.js',
   server_url: 'http://updates.example/',
   installed: oldVersion,
   state: 'idle',

@@ -1,3 +1,4 @@
+import { updaterText } from '../../protocol/updater.ts';
 import type { Status } from '../../protocol/views.ts';
 import type { Call } from './arguments.ts';
 import { follow } from './follow.ts';
@@ -100,6 +101,7 @@ function showStatus(screen: Screen, now: Status): void {
   row('Last update', last_update && `${last_update.to} ${last_update.outcome}, ${timeText(last_update.ended_at)}`);
   row('', last_update?.because ? `${last_update.because.code}: ${last_update.because.message}` : null, 'yellow');
   row('Undo', now.previous === null ? null : `would go back to ${versionText(now.previous)}`);
+  row('Updater', updaterText(now.updater_version, now.updater_program));
   for (const { name, value, limit, fault, open } of now.gates) {
     if (open) continue;
     row('Held back', `${name}: ${value}, needs ${limit}`, 'yellow');

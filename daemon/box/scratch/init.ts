@@ -6,8 +6,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import startProgram from '../../../systemd/start.sh';
 import { initServer } from './init-server.ts';
 import { endGroup } from './process-group.ts';
 import { scriptRunner } from './script.ts';
@@ -18,7 +19,7 @@ import { readUnit, unitNames } from './unit-file.ts';
 export interface ScratchOptions {
   /** Folder that is `/` of the box. */
   readonly root: string;
-  /** File that this process runs: started again for the daemon. */
+  /** File that this process runs, opq-updater.js: the factory copy of this box. */
   readonly program: string;
   /** Passed on to the daemon. */
   readonly daemonArgs: readonly string[];
@@ -64,15 +65,18 @@ export async function startScratchBox(options: ScratchOptions, say: (text: strin
   }
 
   function startDaemon(): void {
-    const child = spawn(
-      process.execPath,
-      [program, 'daemon', '--box', 'scratch', '--root', root, ...options.daemonArgs],
-      {
-        stdio: ['ignore', 'inherit', 'inherit'],
-        env: environment,
-        detached: true,
+    const start = ['-c', startProgram, 'start.sh', 'daemon', '--box', 'scratch', '--root', root];
+    const child = spawn('sh', [...start, ...options.daemonArgs], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: {
+        ...environment,
+        // With the Node that runs this.
+        PATH: `${dirname(process.execPath)}:${path}`,
+        OPQ_ROOT: root,
+        OPQ_FACTORY: dirname(program),
       },
-    );
+      detached: true,
+    });
     daemon = child;
     // A power cut in a test must end the daemon too.
     writeFileSync(daemonGroup, `${child.pid}\n`);

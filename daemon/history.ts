@@ -101,7 +101,8 @@ function outcomeOf(because: Because | null, done: readonly UpdateStep[]): Outcom
   if (because === null) return 'confirmed';
   if (because.code === 'ROLLED_BACK') return 'undone';
   if (because.code === 'CANCELLED') return 'cancelled';
-  if (done.includes('rollback')) return 'rolled back';
+  // Where the guard put it back, the updater only proved that.
+  if (done.includes('rollback') || done.includes('restored')) return 'rolled back';
   if (heldCodes.includes(because.code)) return 'held back';
   return errorCodes[because.code].exit === 4 ? 'refused' : 'failed';
 }

@@ -4,11 +4,11 @@
  */
 import { chmod, copyFile, lstat, mkdir, open, readdir, readFile, readlink, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { UpdateError } from '../../protocol/errors.ts';
 import { updaterProgram, updatersFolder, updaterVersionPattern } from '../../protocol/updater.ts';
 import { quote } from '../../protocol/version.ts';
 import { exists, privateFolder, readIfThere, removeSafely, renameSafely, syncFolder } from '../files.ts';
+import { saidVersion } from './said-version.ts';
 
 const folderOf = (root: string, version = '') => join(root, updatersFolder, version);
 const linkIn = (root: string) => join(root, updatersFolder, 'current');
@@ -41,7 +41,7 @@ export async function layUpdater(root: string, version: string, from: string): P
   if (!(await isCopy(from, folder))) {
     // It could not be put back.
     if ((await updaterInUse(root)) === version) throw broken(version, 'is in use here with other content');
-    await mkdir(folderOf(root), { recursive: true, mode: 0o755 });
+    if (await mkdir(folderOf(root), { recursive: true })) await chmod(folderOf(root), 0o755);
     await privateFolder(folderOf(root));
     await syncFolder(dirname(folderOf(root)));
     const making = `${folder}.new`;
@@ -125,33 +125,5 @@ async function copyOne(source: string, target: string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-/** Generous: Node alone takes seconds on a slow box. */
-const answerMs = 60_000;
-
-/** What a program says its version is; what else it says, shortened, when that is none. */
-export async function saidVersion(program: string): Promise<string> {
-  const { execa } = await import('execa');
-  const asked = execa(process.execPath, [program, '--version', '--json'], {
-    reject: false,
-    stdin: 'ignore',
-    stderr: 'ignore',
-    timeout: answerMs,
-    killSignal: 'SIGKILL',
-    maxBuffer: 65_536,
-  });
-  const ended = new AbortController();
-  // What it leaves behind may hold its output open.
-  const late = sleep(answerMs + 5000, undefined, { signal: ended.signal }).catch(() => undefined); // it answered
-  const answer = await Promise.race([asked, late]);
-  ended.abort();
-  if (answer === undefined || answer.timedOut) return `no answer in ${answerMs / 1000} s`;
-  if (answer.exitCode !== 0) return `exit code ${answer.exitCode ?? answer.signal}`;
-  try {
-    return String(JSON.parse(answer.stdout).version);
-  } catch {
-    return answer.stdout; // not JSON: shown as it is
   }
 }

@@ -13,6 +13,7 @@ import { digest, withPackage } from './package-file.ts';
 import { exists, putFile } from './put-file.ts';
 import { tarOf } from './tar-writer.ts';
 import { sizeText } from './text.ts';
+import { mustSayItsVersion, withUpdater } from './updater-content.ts';
 import { verb } from './verb.ts';
 
 export const build = verb({
@@ -21,31 +22,38 @@ export const build = verb({
   options: {
     out: { type: 'string', value: 'DIR', help: 'where the package goes (default: .)' },
     version: { type: 'string', value: 'N', help: 'seconds since the epoch (default: now)' },
+    updater: { type: 'string', value: 'DIR', help: 'bring the updater in DIR to the boxes' },
   },
   details: `Packs what is in CONTENT_DIR, below the top folder opq-box-update-N, as opq-box-update-N.tar.bz2.
 CONTENT_DIR holds install_update.sh, the components and, if you like, update.json. It is not changed;
 VERSION is written into the package, in place of a VERSION that may be there.
 Same content and version, same bytes: owners, times and modes of the files do not count, but for
 "its owner may run it". Links, devices and whatever else a box refuses are refused here, before
-there is a package. A package that exists with other bytes is not overwritten.`,
+there is a package. A package that exists with other bytes is not overwritten.
+--updater takes a folder that holds opq-updater.js and package.json: all of it goes into the package
+as opq-updater/, and update.json says so. Boxes take it where it is newer than the one that runs.
+An updater is asked for its version, which has to be the one that update.json says.`,
   examples: [
     ['opq-release build content', 'a package in this folder, its version is now'],
     ['opq-release build content --out packages --version 1550190683', 'the same bytes, whoever builds it'],
+    ['opq-release build content --updater updater', 'with a new version of the updater itself'],
   ],
 
-  async run({ CONTENT_DIR: folder, out = '.', version: wanted }, { nowS }) {
+  async run({ CONTENT_DIR: folder, out = '.', version: wanted, updater }, { nowS }) {
     const version = wanted === undefined ? nowS : versionFrom(wanted);
     await mustBeApart(folder, out);
     await mkdir(out, { recursive: true });
     const path = join(out, packageName(version));
-    const rows = await contentTree(folder, version);
+    const content = await contentTree(folder, version);
+    const rows = updater === undefined ? content : await withUpdater(content, updater);
+    if (updater === undefined) await mustSayItsVersion(rows);
     const judge = readArchive(version, defaultArchiveLimits);
     const stream = oneBzip2Stream();
     const size = sizeCheck();
     const hash = createHash('sha256');
     let sizeBytes = 0;
 
-    const { content, sha256 } = await putFile(path, async (temp) => {
+    const { judged, sha256 } = await putFile(path, async (temp) => {
       // What the box will read is judged on its way into the packer.
       for await (const chunk of packed(tap(tarOf(rows, version), judge.push))) {
         for (const look of [size, stream.push, (bytes: Uint8Array) => hash.update(bytes)]) look(chunk);
@@ -53,14 +61,14 @@ there is a package. A package that exists with other bytes is not overwritten.`,
         await temp.writeFile(chunk);
       }
       stream.end();
-      const built = { content: judge.end(), sha256: hash.digest('hex') };
+      const built = { judged: judge.end(), sha256: hash.digest('hex') };
       await mustNotDiffer(path, built.sha256);
       return built;
     });
-    const files = content.entries.filter(({ kind }) => kind === 'file').length;
+    const files = judged.entries.filter(({ kind }) => kind === 'file').length;
     return {
-      text: `${path}\n${sizeText(sizeBytes)} packed, ${sizeText(content.unpackedBytes)} in ${files} files\nsha256 ${sha256}`,
-      json: { package: path, version, size: sizeBytes, sha256, files, unpacked_bytes: content.unpackedBytes },
+      text: `${path}\n${sizeText(sizeBytes)} packed, ${sizeText(judged.unpackedBytes)} in ${files} files\nsha256 ${sha256}`,
+      json: { package: path, version, size: sizeBytes, sha256, files, unpacked_bytes: judged.unpackedBytes },
     };
   },
 });

@@ -30,10 +30,11 @@ export async function contentTree(folder: string, version: number): Promise<Cont
     sizeBytes: content.length,
     content,
   };
-  return [...rows.filter(({ name }) => name !== versionFileName), versionRow].sort(byPath);
+  return inOrder([...rows.filter(({ name }) => name !== versionFileName), versionRow]);
 }
 
-async function below(folder: string, prefix: string): Promise<ContentRow[]> {
+/** Everything below a folder, in any order; `prefix` goes before the names. */
+export async function below(folder: string, prefix: string): Promise<ContentRow[]> {
   const rows: ContentRow[] = [];
   for (const child of await readdir(folder)) {
     const name = prefix + child;
@@ -50,6 +51,8 @@ async function below(folder: string, prefix: string): Promise<ContentRow[]> {
   }
   return rows;
 }
+
+export const inOrder = (rows: readonly ContentRow[]): ContentRow[] => [...rows].sort(byPath);
 
 /** By the bytes of the names, part by part, so that a folder is followed by its content. */
 function byPath(a: ContentRow, b: ContentRow): number {

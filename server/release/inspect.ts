@@ -98,6 +98,7 @@ function contentRows({ entries, unpackedBytes, updateJson }: ArchiveContent): [s
     ['components', printable(components.join(', '))],
     ['services', updateJson?.services?.join(', ')],
     ['writes', updateJson?.writable_paths && printable(updateJson.writable_paths.join(', '))],
+    ['updater', updateJson?.updater?.version],
     ['notes', updateJson?.notes && printable(updateJson.notes.trim())],
   ];
 }

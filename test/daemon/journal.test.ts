@@ -2,7 +2,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { type Entry, readJournal, saveJournal } from '../../daemon/journal.ts';
+import {
+  type Entry,
+  type Formats,
+  journalFormats,
+  newestFormat,
+  readJournal,
+  saveJournal,
+} from '../../daemon/journal.ts';
 import { type Places, placesUnder } from '../../daemon/places.ts';
 import { anUpdate, aRelease } from '../support/fake-box.ts';
 
@@ -62,4 +69,52 @@ it('keeps ten bad files at most', async () => {
     await readJournal(places);
   }
   expect(await readdir(places.state)).toHaveLength(10);
+});
+
+/** As a later updater may have it: another name for the count, and a fact that the format of today does not have. */
+const laterFormats: Formats = {
+  ...journalFormats,
+  2: {
+    write: ({ tries, ...more }) => ({ ...more, begun: tries, mood: 'good' }),
+    read(document) {
+      const { begun, mood, ...more } = document as { begun: number; mood: string };
+      if (mood !== 'good') throw new Error('no mood');
+      return journalFormats[1]!.read({ ...more, tries: begun });
+    },
+  },
+};
+
+/** As a snapshot says it, of the daemon that began. */
+async function onTrialBegunWith(format: string): Promise<void> {
+  await mkdir(places.trial, { recursive: true });
+  await writeFile(join(places.trial, 'about'), `format=1\nupdate=u1\njournal=${format}\n`);
+}
+const formatOnDisk = async () => JSON.parse(await readFile(places.journal, 'utf8')).format;
+
+it('keeps the format of the daemon that began an update until its verdict, also when it comes from "previous"', async () => {
+  await saveJournal(places, entry, laterFormats);
+  expect(await formatOnDisk()).toBe(2);
+  await onTrialBegunWith('1');
+  await saveJournal(places, entry, laterFormats);
+  // The undo leads back to the daemon that knows nothing later.
+  expect(await readJournal(places)).toEqual({ kind: 'entry', entry });
+  expect(await readJournal(places, laterFormats)).toEqual({ kind: 'entry', entry });
+  await rm(places.trial, { recursive: true });
+  await saveJournal(places, entry, laterFormats);
+  expect(await formatOnDisk()).toBe(2);
+  expect(await readJournal(places, laterFormats)).toEqual({ kind: 'entry', entry });
+});
+
+it.each(['3', '', '1.5', 'constructor'])(
+  'writes its newest format when an update was begun in format "%s"',
+  async (format) => {
+    await onTrialBegunWith(format);
+    await saveJournal(places, entry, laterFormats);
+    expect(await formatOnDisk()).toBe(newestFormat(laterFormats));
+  },
+);
+
+it('of a later updater is unreadable to an older one', async () => {
+  await saveJournal(places, entry, laterFormats);
+  expect(await readJournal(places)).toMatchObject({ kind: 'unreadable', error: { code: 'JOURNAL_UNREADABLE' } });
 });

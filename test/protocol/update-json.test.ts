@@ -15,6 +15,7 @@ describe('update.json of a package', () => {
       writable_paths: ['/usr/local/bin', '/var/www/opq'],
       notes: 'Counts dips of half a cycle.\n',
       unpacked_bytes: 0,
+      updater: { version: '1.3.0-rc.1', path: 'parts/opq-updater' },
     };
     expect(parse(JSON.stringify(full))).toEqual(full);
     expect(parse('{}')).toEqual({});
@@ -39,6 +40,28 @@ describe('update.json of a package', () => {
     ['writes a path with a line end', '{"writable_paths":["/usr/local\\n"]}'],
     ['writes a path with two slashes', '{"writable_paths":["/usr//local"]}'],
     ['has negative bytes', '{"unpacked_bytes":-1}'],
+    ...[
+      '1.3',
+      'v1.3.0',
+      '1.3.0.1',
+      '01.3.0',
+      '1.3.0-',
+      '1.3.0-RC.1',
+      '1.3.0-rc.1.2',
+      '1.3.0+7',
+      '../1.3.0',
+      '1.3.0\\n',
+      '',
+    ].map((version) => [
+      `brings version "${version}" of the updater`,
+      `{"updater":{"version":"${version}","path":"u"}}`,
+    ]),
+    ...['', '/u', 'u/', './u', 'u/../v', '..', 'u//v', '.u', 'u\\\\v', 'u v', 'u\\n', 'x'.repeat(201)].map((path) => [
+      `brings an updater in "${path}"`,
+      `{"updater":{"version":"1.3.0","path":"${path}"}}`,
+    ]),
+    ['brings an updater without a version', '{"updater":{"path":"u"}}'],
+    ['brings an updater with more to say', '{"updater":{"version":"1.3.0","path":"u","guard":"guard.sh"}}'],
     ['has notes of 20,000 letters', JSON.stringify({ notes: 'x'.repeat(20_000) })],
   ])('is refused when it %s', (_, text) => {
     expect(errorOf(() => parse(text))).toBe('ARCHIVE_REFUSED');

@@ -31,6 +31,8 @@ interface Make {
   /** More files of the component, by name. */
   readonly data?: Readonly<Record<string, string>>;
   readonly updateJson?: object;
+  /** More files of the package, by name. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 const staying = (version: number) => `#!/bin/sh
@@ -50,7 +52,7 @@ export const held = 'touch "$OPQ_BOX_ROOT/var/held"; until [ -e "$OPQ_BOX_ROOT/v
 /** A realistic release: a service with its unit, and a script that puts the one in the place of the other. */
 export function release(
   version: number,
-  { script = {}, program = staying(version), data = {}, updateJson }: Make = {},
+  { script = {}, program = staying(version), data = {}, updateJson, files = {} }: Make = {},
 ): Release {
   const unit = `[Service]\nExecStart=/${folder}/run.sh\nRestart=on-failure\n[Install]\nWantedBy=multi-user.target\n`;
   const component = { 'run.sh': program, 'about.txt': `release ${version}\n`, ...data };
@@ -80,6 +82,7 @@ ${script.end ?? ''}
       'install_update.sh': install,
       [service]: unit,
       ...below('box-config-daemon'),
+      ...files,
       ...(updateJson ? { 'update.json': JSON.stringify(updateJson) } : {}),
     },
   };

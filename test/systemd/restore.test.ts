@@ -61,7 +61,7 @@ describe.each(Object.entries(shells))('under %s the restore program', (_, shell)
     },
   );
 
-  it.each(['tree.tar', 'folders', 'absent', 'about', 'before', 'SHA256SUMS'])(
+  it.each(['tree.tar', 'folders', 'absent', 'about', 'before', 'updater', 'SHA256SUMS'])(
     'touches nothing when %s is damaged',
     async (name) => {
       const { root, snapshot } = await box();
@@ -72,6 +72,78 @@ describe.each(Object.entries(shells))('under %s the restore program', (_, shell)
       expect(look(root)).toEqual(found);
     },
   );
+
+  const versions = 'opt/opq-updater';
+  /** What the link says, and which versions are marked: `1.2.0 1.3.0/bad`. */
+  const updater = (root: string) =>
+    sh(
+      `cd ${versions} 2>/dev/null && echo $(readlink current || echo none) $(ls -d */bad *.new 2>/dev/null) || echo none`,
+      root,
+    ).trim();
+  /** Version 1.3.0 on trial; the versions before the update are made first. */
+  async function onTrial(before: string) {
+    const root = await mkdtemp(join(tmpdir(), 'opq-restore-'));
+    onTestFinished(() => rm(root, { recursive: true, force: true }));
+    sh(`mkdir -p etc/opq; ${before}`, root);
+    const snapshot = join(root, 'snapshot');
+    await makeSnapshot(root, snapshot, ['/etc/opq'], { update: 'u1' });
+    sh(`${lay('1.3.0')}; ln -sfn 1.3.0 ${versions}/current`, root);
+    return { root, snapshot };
+  }
+  const lay = (version: string) => `mkdir -p ${versions}/${version}; touch ${versions}/${version}/opq-updater.js`;
+  const inUse = (version: string) => `${lay(version)}; ln -sfn ${version} ${versions}/current`;
+
+  it.each([
+    ['the version that was in use', inUse('1.2.0'), '1.2.0 1.3.0/bad'],
+    ['the factory copy', ':', 'none 1.3.0/bad'],
+    [
+      'the factory copy where the version in use was marked bad',
+      `${inUse('1.2.0')}; touch ${versions}/1.2.0/bad`,
+      'none 1.2.0/bad 1.3.0/bad',
+    ],
+    ['the factory copy where the link led out', `${lay('1.2.0')}; ln -s ../../x ${versions}/current`, 'none 1.3.0/bad'],
+  ])('has %s start again, and marks the one on trial, however often', async (_what, before, after) => {
+    const { root, snapshot } = await onTrial(before);
+    for (let n = 0; n < 3; n++) {
+      expect(restore(shell, snapshot, root)).toMatchObject({ status: 0, stderr: '' });
+      expect(updater(root)).toBe(after);
+    }
+  });
+
+  it.each([
+    ['before anything was done', ':'],
+    ['after the mark', `touch ${versions}/1.3.0/bad`],
+    ['with the new link beside the old one', `touch ${versions}/1.3.0/bad; ln -s 1.2.0 ${versions}/current.new`],
+    ['with half of a link of an earlier try', `ln -s 9.9.9 ${versions}/current.new`],
+    ['after the link was put back', `touch ${versions}/1.3.0/bad; ln -sfn 1.2.0 ${versions}/current`],
+  ])('puts the link back when it was cut off %s', async (_what, cut) => {
+    const { root, snapshot } = await onTrial(inUse('1.2.0'));
+    sh(cut, root);
+    expect(restore(shell, snapshot, root)).toMatchObject({ status: 0, stderr: '' });
+    expect(sh(`rm -f ${versions}/current.new; echo`, root)).toBe('\n');
+    expect(updater(root)).toBe('1.2.0 1.3.0/bad');
+  });
+
+  it('marks nothing where the updater was not switched', async () => {
+    const { root, snapshot } = await onTrial(inUse('1.2.0'));
+    sh(`ln -sfn 1.2.0 ${versions}/current`, root);
+    expect(restore(shell, snapshot, root).status).toBe(0);
+    expect(updater(root)).toBe('1.2.0');
+  });
+
+  it('leaves the updater alone for a snapshot that knows nothing of it', async () => {
+    const { root, snapshot } = await onTrial(inUse('1.2.0'));
+    sh('rm updater; sed -i /updater/d SHA256SUMS', snapshot);
+    expect(restore(shell, snapshot, root).status).toBe(0);
+    expect(updater(root)).toBe('1.3.0');
+  });
+
+  it('brings the folders back, and says 4, where the link cannot be put back', async () => {
+    const { root, snapshot } = await onTrial(inUse('1.2.0'));
+    sh(`rm ${versions}/current; mkdir ${versions}/current; touch ${versions}/current/x etc/opq/new`, root);
+    expect(restore(shell, snapshot, root).status).toBe(4);
+    expect(await readdir(join(root, 'etc/opq'))).toEqual([]);
+  });
 
   it('says how it is called', () => {
     expect(restore(shell, '/nowhere', '/').status).toBe(2);

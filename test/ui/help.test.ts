@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { errorCodes } from '../../protocol/error-codes.ts';
+import { updaterVersionPattern } from '../../protocol/updater.ts';
 import { exitCodes } from '../../ui/cli/exit-codes.ts';
 import { verbs } from '../../ui/cli/verbs.ts';
-import { documents, runCli } from '../support/run-cli.ts';
+import { cliPath, documents, runCli } from '../support/run-cli.ts';
 
 const shown = verbs.filter(({ hidden }) => !hidden);
 
@@ -38,8 +40,10 @@ describe('help', () => {
 
   it('version is that of the package', async () => {
     const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));
-    expect(documents((await runCli(['version', '--json'])).stdout)).toEqual([{ version }]);
-    expect((await runCli(['--version'])).stdout).toBe(`opq-updater ${version}\n`);
+    // What every box asks a new updater for, however old the box is.
+    expect(documents((await runCli(['--version', '--json'])).stdout)).toEqual([{ version, program: cliPath }]);
+    expect((await runCli(['--version'])).stdout).toBe(`opq-updater ${version} (${dirname(cliPath)})\n`);
+    expect(version).toMatch(updaterVersionPattern);
   });
 });
 

@@ -18,6 +18,7 @@ it('finds a box well that can take updates, and names what is not, with what to 
   expect(well.exitCode).toBe(0);
   expect(well.last.map(({ name }: Row) => name)).toEqual([
     'configuration',
+    'updater',
     'keys',
     'server',
     'clock',

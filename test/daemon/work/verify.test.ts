@@ -64,6 +64,7 @@ describe('a good package', () => {
       services: ['a.service'],
       writablePaths: ['/srv/a'],
       notes: 'Faster.',
+      updater: null,
     });
     expect((await readFile(job.decodedPath)).indexOf(large)).toBeGreaterThan(0);
     expect(seen.at(-1)).toBe(packed.length);

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { readAbout } from '../../daemon/box/snapshot.ts';
 import { follow, maxTries, type Rest, steps } from '../../daemon/engine.ts';
@@ -6,9 +6,11 @@ import { exists } from '../../daemon/files.ts';
 import { readJournal, saveJournal } from '../../daemon/journal.ts';
 import { type At, edges, failsTo } from '../../daemon/machine.ts';
 import { whereWeWere } from '../../daemon/resume.ts';
+import type { Tools } from '../../daemon/tools.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { aKey } from '../support/a-key.ts';
-import { anUpdate, type Scene, scene, service } from '../support/fake-box.ts';
+import { badUpdater } from '../support/an-updater.ts';
+import { anUpdate, aRelease, type Scene, scene, service } from '../support/fake-box.ts';
 import { newVersion, oldVersion } from '../support/samples.ts';
 
 const begin: At<'download'> = { step: 'download', update: anUpdate };
@@ -350,4 +352,62 @@ it('hands the guard the limits of the configuration with the snapshot', async ()
   await run(box);
   const about = await readAbout(box.places.previous);
   expect(about).toMatchObject({ trial_boots: '5', trial_deadline_s: '900', heartbeat_s: '180' });
+});
+
+/** A release that brings version 1.3.0 of the updater, where 1.0.0 runs. */
+async function bringingUpdater(program = badUpdater('1.3.0', '')) {
+  const box = await scene({}, { verify: () => ({ ...aRelease, updater: { version: '1.3.0', path: 'u' } }) });
+  const folder = box.places.at(`/var/opq/updater/opq-box-update-${newVersion}.unpacked/opq-box-update-${newVersion}/u`);
+  const begun = box.tools.worker.do;
+  (box.tools.worker as { do: unknown }).do = async (...args: Parameters<typeof begun>) => {
+    const done = await begun(...args);
+    if (args[0] === 'unpack') {
+      await mkdir(folder, { recursive: true });
+      await writeFile(`${folder}/opq-updater.js`, program);
+    }
+    return done;
+  };
+  const link = box.places.at('/opt/opq-updater/current');
+  const current = () => readlink(link).catch(() => undefined);
+  /** From the reboot on the updater is another program. */
+  const starts = (version: string) => {
+    (box.tools as { updater: Tools['updater'] }).updater = { version, program: '' };
+  };
+  return { box, current, starts };
+}
+
+it('has the updater of a release start with the reboot, not before, and confirms by it', async () => {
+  const { box, current, starts } = await bringingUpdater();
+  const seen: (string | undefined)[] = [];
+  const { runScript, reboot } = box.box;
+  box.box.runScript = async (run) => {
+    seen.push(await current());
+    return runScript(run);
+  };
+  box.box.reboot = async () => {
+    seen.push(await current());
+    starts('1.3.0');
+    await reboot();
+  };
+  const { trace, rest } = await run(box);
+  expect(trace).toEqual([...upTo('confirm'), 'idle']);
+  expect(rest).toMatchObject({ because: null });
+  expect(seen).toEqual([undefined, '1.3.0']);
+});
+
+it('puts a release back, and blames it, when another updater runs than the one that it brought', async () => {
+  const { box, current } = await bringingUpdater();
+  const { trace, rest } = await run(box);
+  expect(trace).toEqual([...upTo('confirm'), ...wayBack]);
+  expect(rest).toMatchObject({ because: { code: 'UPDATER_BROKEN', step: 'confirm' } });
+  expect(await current()).toBeUndefined();
+  expect(await exists(`${box.places.state}/quarantine.json`)).toBe(true);
+});
+
+it('never runs the script of a release whose updater cannot even say its version', async () => {
+  const { box, current } = await bringingUpdater('throw 1;');
+  const { rest } = await run(box);
+  expect(rest).toMatchObject({ because: { code: 'UPDATER_BROKEN', step: 'install' } });
+  expect(box.calls).not.toContain('runScript');
+  expect(await current()).toBeUndefined();
 });

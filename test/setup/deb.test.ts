@@ -96,7 +96,7 @@ describe('what is in it', () => {
     }
     const { version } = JSON.parse(readFileSync(join(repo, 'package.json'), 'utf8'));
     const started = run(join(root, 'usr/bin/opq-updater'), ['version'], { OPQ_ROOT: root });
-    expect(started).toBe(`opq-updater ${version}\n`);
+    expect(started).toContain(`opq-updater ${version} (factory copy, `);
   });
 
   it('is every unit, and what they start is there too', () => {

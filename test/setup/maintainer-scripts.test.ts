@@ -239,5 +239,28 @@ it('postinst lets a newer self-update run on and takes an older one out of the w
     symlinkSync(version, box.at('opt/opq-updater/current'));
     expect(box.script(['dash'], 'postinst', ['configure', '0.0.9'])).toMatchObject({ status: 0 });
     expect(box.has('opt/opq-updater/current'), version).toBe(stays);
+    expect(box.has(`opt/opq-updater/${version}`), version).toBe(stays);
   }
+});
+
+it('postinst takes all self-updates out of the way that an undo could lead back to, and nothing of a newer one', () => {
+  const box = emptyRoot();
+  box.unpack();
+  const left = ['0.0.8', '0.0.9', '0.0.9.new', '999.0.0'];
+  for (const version of left) box.put(`opt/opq-updater/${version}/opq-updater.js`);
+  symlinkSync('999.0.0', box.at('opt/opq-updater/current'));
+  expect(box.script(['dash'], 'postinst', ['configure', '0.0.9'])).toMatchObject({ status: 0, stderr: '' });
+  expect(left.filter((version) => box.has(`opt/opq-updater/${version}`))).toEqual(['999.0.0']);
+  expect(box.has('opt/opq-updater/current')).toBe(true);
+});
+
+it('postinst leaves every self-update where it is while an update is under way', () => {
+  const box = emptyRoot();
+  box.unpack();
+  box.put('var/lib/opq-updater/trial/about');
+  box.put('opt/opq-updater/0.0.9/opq-updater.js');
+  symlinkSync('0.0.9', box.at('opt/opq-updater/current'));
+  expect(box.script(['dash'], 'postinst', ['configure', '0.0.9'])).toMatchObject({ status: 0 });
+  expect(box.has('opt/opq-updater/current')).toBe(true);
+  expect(box.has('opt/opq-updater/0.0.9')).toBe(true);
 });

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { badUpdater } from '../../support/an-updater.ts';
 import { nameOf, oldVersion, release, releaseJson, smallContent, tempFolder, writeTree } from './program.ts';
 
 const top = `opq-box-update-${oldVersion}`;
@@ -172,5 +173,67 @@ describe('opq-release build', () => {
     const { code } = release(['build', 'content'], { cwd: root, env: { PATH: root } });
     expect(code).toBe('NOT_FOUND');
     expect(readdirSync(root)).toEqual(['content']);
+  });
+});
+
+describe('opq-release build with an updater', () => {
+  const program = badUpdater('1.3.0', '');
+  const named = (version: string, path = 'parts/u') => JSON.stringify({ updater: { version, path } });
+
+  it('puts the folder into the package, and has update.json say its version beside what it said', () => {
+    const root = tempFolder();
+    writeTree(join(root, 'content'), { ...smallContent, 'update.json': '{"notes":"Faster."}' });
+    writeTree(join(root, 'updater'), { 'opq-updater.js': program, 'package.json': '{"type":"commonjs"}' });
+    expect(buildIn(root, '--updater', join(root, 'updater'))).toMatchObject({ exit: 0, stderr: '' });
+    const unpacked = unpack(join(root, 'out', nameOf(oldVersion)));
+    expect(unpacked[`${top}/opq-updater/opq-updater.js`]?.[0]).toBe(program);
+    expect(unpacked[`${top}/opq-updater/package.json`]).toBeDefined();
+    expect(JSON.parse(unpacked[`${top}/update.json`]![0])).toEqual({
+      notes: 'Faster.',
+      updater: { version: '1.3.0', path: 'opq-updater' },
+    });
+    // Same bytes again, and the content is as it was.
+    expect(buildIn(root, '--updater', join(root, 'updater')).exit).toBe(0);
+    expect(readFileSync(join(root, 'content/update.json'), 'utf8')).toBe('{"notes":"Faster."}');
+  });
+
+  it('takes one that update.json and the content bring by themselves', () => {
+    const root = tempFolder();
+    writeTree(join(root, 'content'), {
+      ...smallContent,
+      'parts/u/opq-updater.js': program,
+      'update.json': named('1.3.0'),
+    });
+    expect(buildIn(root)).toMatchObject({ exit: 0, stderr: '' });
+    const shown = release(['inspect', join(root, 'out', nameOf(oldVersion))]).stdout;
+    expect(shown).toMatch(/updater +1\.3\.0/);
+  });
+
+  const refused: [string, Record<string, string>, string][] = [
+    ['is not there', { 'update.json': named('1.3.0') }, 'ARCHIVE_REFUSED'],
+    ['is elsewhere', { 'update.json': named('1.3.0'), 'opq-updater.js': program }, 'ARCHIVE_REFUSED'],
+    ['is a folder', { 'update.json': named('1.3.0'), 'parts/u/opq-updater.js/x': '' }, 'ARCHIVE_REFUSED'],
+    ['is another version', { 'update.json': named('1.4.0'), 'parts/u/opq-updater.js': program }, 'ARCHIVE_REFUSED'],
+    ['does not run', { 'update.json': named('1.3.0'), 'parts/u/opq-updater.js': 'throw 1' }, 'ARCHIVE_REFUSED'],
+  ];
+  it.each(refused)('refuses content whose updater %s', (_, files, code) => {
+    const root = tempFolder();
+    writeTree(join(root, 'content'), { ...smallContent, ...files });
+    expect(buildIn(root)).toMatchObject({ exit: 4, code });
+    expect(packages(root)).toEqual([]);
+  });
+
+  const misused: [string, Record<string, string>, Record<string, string>, string][] = [
+    ['has no opq-updater.js', {}, { 'package.json': '{}' }, 'USAGE'],
+    ['says no version', {}, { 'opq-updater.js': 'console.log(1)' }, 'USAGE'],
+    ['would be the second', { 'update.json': named('1.3.0') }, { 'opq-updater.js': program }, 'USAGE'],
+    ['would lie on what is there', { 'opq-updater/x': '' }, { 'opq-updater.js': program }, 'USAGE'],
+  ];
+  it.each(misused)('refuses --updater with a folder that %s', (_, content, updater, code) => {
+    const root = tempFolder();
+    writeTree(join(root, 'content'), { ...smallContent, ...content });
+    writeTree(join(root, 'updater'), updater);
+    expect(buildIn(root, '--updater', join(root, 'updater'))).toMatchObject({ exit: 2, code });
+    expect(packages(root)).toEqual([]);
   });
 });

@@ -8,8 +8,8 @@ const own = /version:"(\d+\.\d+\.\d+)"/;
 export const builtVersion = (): string => own.exec(readFileSync(bundle, 'utf8'))?.[1] ?? '';
 
 /** A whole updater that says it is another version, as a release brings it. */
-export const workingUpdater = (version: string): string =>
-  readFileSync(bundle, 'utf8').replace(own, `version:"${version}"`);
+export const workingUpdater = (version: string, from = bundle): string =>
+  readFileSync(from, 'utf8').replace(own, `version:"${version}"`);
 
 /** One that says its version when it is asked, and as a daemon runs these lines. */
 export const badUpdater = (version: string, daemon: string): string =>

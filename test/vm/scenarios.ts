@@ -20,6 +20,7 @@ import { networkDown } from './scenarios/network.ts';
 import { originalScripts } from './scenarios/original-scripts.ts';
 import { cutDuringConfirm, cutsAfterScript, cutsBeforeScript, cutsInScript } from './scenarios/power-cuts.ts';
 import { scriptReboots } from './scenarios/script-reboots.ts';
+import { selfUpdate, selfUpdateBad } from './scenarios/self-update.ts';
 import { shutdowns } from './scenarios/shutdown.ts';
 import { strangers } from './scenarios/strangers.ts';
 import { goodUpdate } from './scenarios/update.ts';
@@ -42,6 +43,8 @@ export const scenarios: readonly Scenario[] = [
   badScripts,
   scriptReboots,
   updaterDies,
+  selfUpdate,
+  selfUpdateBad,
   cutDuringScript,
   cutDuringConfirm,
   cutsBeforeScript,

@@ -42,6 +42,9 @@ async function expectUpdater(box: ScratchBox, version: string): Promise<void> {
   expect(updater_version).toBe(version);
   expect(updater_program.startsWith(box.at(versions))).toBe(version !== builtVersion());
   expect(current(box)).toBe(version === builtVersion() ? undefined : version);
+  // Once it is ready its starts count no more.
+  await box.until('a ready updater', () => box.has('run/opq-updater/heartbeat'));
+  expect(box.has(`run/opq-updater/starts-${version}`)).toBe(false);
 }
 
 describe.concurrent('A release that brings a version of the updater', () => {

@@ -250,6 +250,7 @@ export function newMachine(root: string) {
         places,
         log,
         clock: clockOf(mine),
+        updater: { version: '1.0.0', program: '' },
         newWorker: () => playedWorker(mine),
         config: () => loadConfig(places),
       };

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Daemon, startDaemon } from '../../daemon/daemon.ts';
 import { readHistory } from '../../daemon/history.ts';
@@ -103,6 +103,8 @@ async function bootUp(machine: Machine, guard: string): Promise<Daemon> {
       machine.powerOff('cut');
       continue;
     }
+    // As main.ts does once it is ready for work: here nothing comes between.
+    writeFileSync(join(machine.places.run, 'heartbeat'), '0\n');
     const starting = startDaemon(tools, { firstCheckMs: 2 ** 31 - 1 });
     let daemon: Daemon | undefined;
     let failed: unknown;

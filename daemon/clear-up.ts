@@ -42,7 +42,7 @@ export async function clearUp(
     const snapshots = (await readdir(places.state)).filter((name) => name.startsWith(basename(places.newSnapshot)));
     for (const name of snapshots) await removeSafely(join(places.state, name));
     // The one that runs starts its workers from there; each that an undo may lead back to.
-    const kept = await Promise.all([places.trial, places.previous].map(updaterInSnapshot));
+    const kept = await Promise.all([places.trial, places.stuckTrial, places.previous].map(updaterInSnapshot));
     await removeOtherUpdaters(places.root, [tools.updater.version, ...kept]);
   } catch (error) {
     // It is over all the same, and how it ended counts; the next one clears up.

@@ -24,6 +24,7 @@ export async function makeSnapshot(
   folder: string,
   paths: readonly string[],
   about: Readonly<Record<string, string | number>>,
+  updater: Promise<string | undefined> = updaterInUse(root),
 ): Promise<void> {
   const making = `${folder}.making`;
   await rm(making, { recursive: true, force: true });
@@ -38,7 +39,7 @@ export async function makeSnapshot(
     lines(Object.entries({ format: 1, ...about }).map(([key, value]) => `${key}=${value}`)),
   );
   // By name alone: the versions themselves stay where they are.
-  await writeFile(join(making, 'updater'), lines([(await updaterInUse(root)) ?? '']));
+  await writeFile(join(making, 'updater'), lines([(await updater) ?? '']));
   // With no names GNU tar refuses to make an archive; an empty list of names is one without entries.
   await tar(['--create', '--format=posix', '--sparse', '--one-file-system', ...wholeTruth], root, making, [
     '--no-unquote',

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { removeSafely, renameSafely } from '../../files.ts';
 import { makeSnapshot, pathsOf, readAbout, unpackSnapshot, wholeTruth } from '../snapshot.ts';
+import { updaterInSnapshot } from '../updater.ts';
 import { type Image, isFolder, pathBytes } from './image.ts';
 import type { Plan } from './plan.ts';
 
@@ -31,7 +32,7 @@ export async function mergeSnapshot(
   await copyPaths(root, staging, laid);
   await timeFolders(staging, merged, [...gone, ...laid]);
   const { format: _, ...about } = await readAbout(folder);
-  await makeSnapshot(staging, into, await pathsOf(folder), about);
+  await makeSnapshot(staging, into, await pathsOf(folder), about, updaterInSnapshot(folder));
   await removeSafely(staging);
 }
 

@@ -8,4 +8,4 @@ git ls-files --cached --others --exclude-standard | while IFS= read -r file; do
     case $(head -n 1 "$file" 2>/dev/null | tr -d '\0') in
         '#!/bin/sh'* | '#!/bin/bash'* | '#!/usr/bin/env bash'*) printf '%s\0' "$file" ;;
     esac
-done | xargs -0 shellcheck
+done | xargs -0 shellcheck --external-sources

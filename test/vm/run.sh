@@ -31,24 +31,9 @@ cd "$repo"
 PATH=$PATH:/usr/sbin:/sbin
 export PATH
 
-# program:Debian package
-needed='mmdebstrap:mmdebstrap qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils mke2fs:e2fsprogs
-    busybox:busybox-static cpio:cpio modprobe:kmod nc:netcat-openbsd setpriv:util-linux xz:xz-utils flock:util-linux'
-programs='' packages=''
-for pair in $needed; do
-    command -v "${pair%%:*}" >/dev/null && continue
-    programs="$programs ${pair%%:*}"
-    packages="$packages ${pair##*:}"
-done
-if [ -n "$packages" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing:$packages"
-    apt-get update -qq
-    # shellcheck disable=SC2086 # a list of words
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
-elif [ -n "$packages" ]; then
-    echo "run.sh: missing:$programs. As root: apt-get install$packages" >&2
-    exit 2
-fi
+. setup/debian-packages.sh
+need run.sh mmdebstrap:mmdebstrap qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils mke2fs:e2fsprogs \
+    busybox:busybox-static cpio:cpio modprobe:kmod nc:netcat-openbsd setpriv:util-linux xz:xz-utils flock:util-linux
 if [ "$(id -u)" -ne 0 ]; then
     echo "run.sh: has to be root, as the image holds files of every owner" >&2
     exit 2

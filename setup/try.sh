@@ -12,6 +12,7 @@ usage: sh setup/try.sh [--once] [--new-release | --bad-release]
   --bad-release  publish one whose service fails after the reboot, to see it put back (outcome 6)
 
 OPQ_TRY_DIR    folder to work in; everything stays in it (default: scratch/ in this checkout)
+OPQ_TRY_NODE   the Node of the box, where that is another than the publisher's and the server's
 EOF
 }
 
@@ -44,7 +45,7 @@ chmod 700 "$dir"
 dir=$(cd "$dir" && pwd)
 [ -O "$dir" ] || { echo "try: $dir belongs to somebody else" >&2; exit 2; }
 box=$dir/box updates=$dir/updates keys=$dir/keys
-updater() { node "$repo/dist/opq-updater.js" "$@" --root "$box"; }
+updater() { "${OPQ_TRY_NODE:-node}" "$repo/dist/opq-updater.js" "$@" --root "$box"; }
 publisher() { node "$repo/dist/opq-release.js" "$@"; }
 
 if [ -e "$box/run/opq-updater/control.sock" ] && updater status >/dev/null 2>&1; then
@@ -111,7 +112,7 @@ fi
 mkdir -p "$box/etc/opq"
 printf '{\n  "server_url": "%s",\n  "health_stable_s": 3,\n  "reserve_bytes": 1048576\n}\n' "$url" >"$box/etc/opq/updater_config.json"
 before=$(cat "$box/usr/local/box-config-daemon/VERSION")
-node "$repo/dist/opq-updater.js" scratch-box "$box" >"$dir/box.log" 2>&1 &
+"${OPQ_TRY_NODE:-node}" "$repo/dist/opq-updater.js" scratch-box "$box" >"$dir/box.log" 2>&1 &
 pids="$pids $!"
 wait_for updater status || { cat "$dir/box.log" >&2; exit 1; }
 echo "runs version $before"

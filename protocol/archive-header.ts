@@ -58,8 +58,10 @@ export function decodeHeader(block: Buffer, longName: string | undefined): TarHe
   if (kind === undefined) {
     throw refused(longName ?? path, `is ${refusedTypes[type] ?? 'of an unknown type'}; only files and folders may be`);
   }
-  if (header.mode === undefined) throw corrupt('has a header without a mode');
-  return { kind, mode: header.mode, sizeBytes: sizeOf(block, kind, longName ?? path), path };
+  // Not the library's, which stops at the first byte that is no digit where other readers take another mode.
+  const mode = octalOf(block, 100, 108);
+  if (mode === undefined) throw corrupt('has a header with a mode that is not a number');
+  return { kind, mode, sizeBytes: sizeOf(block, kind, longName ?? path), path };
 }
 
 /**
@@ -96,10 +98,15 @@ function decode(block: Buffer): Header {
  * folder when its name, cut at 100 bytes for an earlier long-name record, happens to end in a slash.
  */
 function sizeOf(block: Buffer, kind: TarKind, name: string): number {
-  const octal = /^ *([0-7]+)[ \0]*$/.exec(block.toString('latin1', 124, 136))?.[1];
   const isBase256 = block.readUInt32BE(124) === 0x8000_0000;
-  const size = octal ? Number.parseInt(octal, 8) : isBase256 ? Number(block.readBigUInt64BE(128)) : Number.NaN;
+  const size = isBase256 ? Number(block.readBigUInt64BE(128)) : (octalOf(block, 124, 136) ?? Number.NaN);
   if (!Number.isSafeInteger(size)) throw refused(name, 'has a size that is negative, too large or not a number');
   if (kind === 'folder' && size > 0) throw refused(name, 'is a folder with a size');
   return size;
+}
+
+/** A number in octal digits, blanks before them and blanks or NULs behind; undefined for anything else. */
+function octalOf(block: Buffer, start: number, end: number): number | undefined {
+  const digits = /^ *([0-7]+)[ \0]*$/.exec(block.toString('latin1', start, end))?.[1];
+  return digits === undefined ? undefined : Number.parseInt(digits, 8);
 }

@@ -40,11 +40,17 @@ const updateJsonSchema = z.strictObject({
 
 export type UpdateJson = z.output<typeof updateJsonSchema>;
 
+/** The one key that the schema would pass over without a word. */
+function withoutProto(key: string, value: unknown): unknown {
+  if (key === '__proto__') throw new SyntaxError('__proto__ is no key of an update.json');
+  return value;
+}
+
 /** @throws UpdateError ARCHIVE_REFUSED with the key that is wrong */
 export function parseUpdateJson(bytes: Uint8Array): UpdateJson {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes), withoutProto);
   } catch (cause) {
     throw new UpdateError('ARCHIVE_REFUSED', 'update.json in the package is not JSON.', { cause });
   }

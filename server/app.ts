@@ -25,6 +25,7 @@ export function createApp(settings: Pick<Settings, 'updates_dir'>, tools: Partia
   app.on('error', (error) => logError(error, log));
   app.use(logAccess({ nowMs, log }));
   app.use(answerErrors);
+  app.use(plainAddress);
   app.use(router.routes());
   app.use(refuseTheRest);
   return app;
@@ -52,12 +53,25 @@ async function answerErrors(ctx: Context, next: Next): Promise<void> {
   try {
     await next();
   } catch (error) {
-    const { code, syscall } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_INVALID_URL') return refuse(ctx, 400);
+    const { syscall } = error as NodeJS.ErrnoException;
     ctx.app.emit('error', error);
     // A system call that failed is the folder: a disk that is not mounted, a file that this user may not read.
     refuse(ctx, syscall === undefined ? 500 : 503);
   }
+}
+
+/**
+ * An address with a host in it counts by its path (RFC 9112, section 3.2.2). What is no address at all is refused
+ * here: koa would give it to url.parse, which newer versions of Node warn of.
+ */
+function plainAddress(ctx: Context, next: Next): Promise<void> | void {
+  const { url = '' } = ctx.req;
+  if (!url.startsWith('/')) {
+    if (!/^https?:/i.test(url) || !URL.canParse(url)) return refuse(ctx, 400);
+    const { pathname, search } = new URL(url);
+    ctx.req.url = pathname + search;
+  }
+  return next();
 }
 
 /** A client that leaves in the middle is no error; the access log tells it as "cut". */

@@ -45,7 +45,8 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://box');
+  // A path as it stands: "//x" is none of another host.
+  const url = new URL(`http://box/${(request.url ?? '').replace(/^\//, '')}`);
   const method = request.method ?? 'GET';
   const name = operationAt(method, url.pathname, page);
   if (!name) {

@@ -57,7 +57,9 @@ export const config: Target = {
           throw new Broken(`${key} is neither what was given nor its default.`);
         mustBeSafe(key, values[key]);
         const isProblem = problems.some((problem) => problem.key === key);
-        if (isProblem && sources[key] === 'file') throw new Broken(`${key} has a problem and was taken.`);
+        // A key that must be set and is set to null is both.
+        if (isProblem && sources[key] === 'file' && values[key] !== null)
+          throw new Broken(`${key} has a problem and was taken.`);
       }
       const keys = Object.keys(Object(parsed.json));
       const unknown = Array.isArray(parsed.json) ? [] : keys.filter((key) => !isConfigKey(key));

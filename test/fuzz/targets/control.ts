@@ -104,7 +104,7 @@ export const control: Target = {
         const [, status = '', body = ''] = /^HTTP\/1\.1 (\d{3}) .*?\r\n\r\n(.*)$/s.exec(text) ?? [];
         if (status === '500') throw new Broken(`The server failed: ${body.slice(0, 200)}`);
         if (status === '') throw new Broken(`No answer of HTTP: ${text.slice(0, 100)}`);
-        const fault = /^\{"code":"(\w+)"/.exec(body)?.[1];
+        const fault = /^(?:[0-9a-f]+\r\n)?\{"code":"(\w+)"/.exec(body)?.[1];
         if (fault !== undefined && !isErrorCode(fault)) throw new Broken(`The code ${fault} is not one of ours.`);
         return status === '200' ? 'accepted' : (fault ?? status);
       },

@@ -80,10 +80,14 @@ function refuse(daemon: Daemon, response: ServerResponse, error: UpdateError): v
 async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxRequestBytes) throw new UpdateError('USAGE', `A request has at most ${maxRequestBytes} bytes.`);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxRequestBytes) throw new UpdateError('USAGE', `A request has at most ${maxRequestBytes} bytes.`);
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    throw request.errored ? new UpdateError('USAGE', 'The request was cut off.', { cause }) : cause;
   }
   if (size === 0) return {};
   try {

@@ -20,6 +20,9 @@ const names = ['install', 'retry', 'version', 'path', 'name', 'pem', 'key', 'val
 const values = ['../../etc/passwd', '/etc/passwd', 'a', '.', '..', 'server_url', 'services', 'http://127.0.0.1:1/', '1', '0', '-1', '1e3', 'NaN', 'true', true, 1550190683, 3]; // biome-ignore format: one line
 const httpWords = ['\r\n', '\r\n\r\n', '\0', ' ', 'HTTP/1.1', 'HTTP/0.9', 'transfer-encoding: chunked\r\n', 'content-length: 999999\r\n', 'content-length: 0\r\n', 'expect: 100-continue\r\n', 'upgrade: x\r\nconnection: upgrade\r\n', '//', 'http://[', '%00', '%', '?', '#', '*', 'CONNECT', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n']; // biome-ignore format: one line
 
+/** After this nothing more is said to the server. */
+const patienceMs = 200;
+
 /** Requests that are almost right: to real addresses, with real names, then with broken bytes. */
 function make(random: Random): Buffer {
   const row = random.pick(rows);
@@ -77,9 +80,11 @@ async function ask(path: string, request: Buffer): Promise<string> {
     text += chunk.toString('latin1');
     if (/^HTTP\/1\.1 200 .*text\/event-stream/s.test(text)) socket.destroy();
   });
-  // The end of our half: a request that is cut off is answered at once, not after the server's time-out.
-  socket.end(request);
+  socket.write(request);
+  // The server would wait for the rest of a request that is cut off for as long as its time-outs say.
+  const timer = setTimeout(() => socket.end(), patienceMs);
   await closed;
+  clearTimeout(timer);
   return text;
 }
 

@@ -10,6 +10,8 @@ const { edges, failsTo } = await load('daemon/machine.ts');
 const pages = {
   'docs/configuration.md': () =>
     execFileSync(process.execPath, ['dist/opq-updater.js', 'config', 'reference'], { cwd: repo, encoding: 'utf8' }),
+  'docs/dependencies.md': () =>
+    execFileSync(process.execPath, ['setup/dependencies.mjs'], { cwd: repo, encoding: 'utf8' }),
   'docs/update-steps.md': (page) => page.replace(/(?<=```mermaid\n)[^`]*/, diagram()),
 };
 

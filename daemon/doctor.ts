@@ -1,4 +1,5 @@
 import { lstat } from 'node:fs/promises';
+import { shownUrl } from '../protocol/address.ts';
 import { describeProblem } from '../protocol/config.ts';
 import { errorCodes } from '../protocol/error-codes.ts';
 import { asUpdateError } from '../protocol/errors.ts';
@@ -62,7 +63,7 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
     const network = networkOf(values, tools.places);
     const server = { url: values.server_url, versionFile: values.version_file, network };
     const offer = await inNewWorker(tools, 'latest', server);
-    return { found: `${values.server_url} offers ${offer?.version ?? 'nothing'}` };
+    return { found: `${shownUrl(values.server_url)} offers ${offer?.version ?? 'nothing'}` };
   },
 
   async clock({ tools: { box, clock } }) {

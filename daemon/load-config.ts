@@ -1,17 +1,19 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { shownUrl } from '../protocol/address.ts';
 import {
   type ConfigProblem,
   describeProblem,
+  isConfigKey,
   judgeConfig,
   type LoadedConfig,
   parseConfigText,
   problemWith,
 } from '../protocol/config.ts';
-import { configKeyNames, configKeys } from '../protocol/config-keys.ts';
+import { type Config, type ConfigKey, configKeyNames, configKeys } from '../protocol/config-keys.ts';
 import { UpdateError } from '../protocol/errors.ts';
 import type { ConfigView } from '../protocol/views.ts';
-import { readIfThere, writeFileSafely } from './files.ts';
+import { exists, readIfThere, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
 
 /** What the page may set lies over the configuration file, which stays as its owner wrote it. */
@@ -39,13 +41,16 @@ export async function loadConfig(places: Places): Promise<LoadedConfig> {
 export function viewConfig(places: Places, { values, sources, problems }: LoadedConfig): ConfigView {
   const keys = configKeyNames.map((key) => ({
     key,
-    value: values[key],
+    value: shownValue(key, values[key]),
     source: sources[key],
     default: configKeys[key].default,
     meaning: configKeys[key].meaning,
   }));
   return { path: places.config, problems, keys };
 }
+
+const shownValue = (key: ConfigKey, value: Config[ConfigKey]) =>
+  configKeys[key].address && typeof value === 'string' ? shownUrl(value) : value;
 
 /**
  * Writes one key of the configuration file; the other keys stay as they are, good or bad.
@@ -64,5 +69,12 @@ export async function setConfig(places: Places, key: string, value: unknown): Pr
   else if (problem) throw new UpdateError('CONFIG_INVALID', `${describeProblem(problem)}.`);
   else file[key] = value;
   await mkdir(dirname(places.config), { recursive: true });
-  await writeFileSafely(places.config, `${JSON.stringify(file, null, 2)}\n`, 0o644);
+  await writeFileSafely(places.config, `${JSON.stringify(file, null, 2)}\n`, await modeFor(places.config, file));
+}
+
+/** As its owner has it; a file with a password in it is nothing for all to read. */
+async function modeFor(path: string, file: Readonly<Record<string, unknown>>): Promise<number> {
+  const mode = (await exists(path)) ? (await stat(path)).mode & 0o777 : 0o644;
+  const addresses = Object.keys(file).filter((key) => isConfigKey(key) && configKeys[key].address);
+  return addresses.some((key) => String(file[key]).includes('@')) ? mode & 0o770 : mode;
 }

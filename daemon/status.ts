@@ -1,3 +1,4 @@
+import { shownUrl } from '../protocol/address.ts';
 import { describeProblem } from '../protocol/config.ts';
 import { errorCodes } from '../protocol/error-codes.ts';
 import type { Fault, Status } from '../protocol/views.ts';
@@ -38,7 +39,7 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
     boot_id: await box.bootId(),
     updater_version: tools.updater.version,
     updater_program: tools.updater.program,
-    server_url: values.server_url,
+    server_url: values.server_url && shownUrl(values.server_url),
     installed,
     state: at.step !== 'idle' ? at.step : checks.asking ? 'checking' : 'idle',
     update: updates.view(),

@@ -1,5 +1,6 @@
 import { validate as isCronExpression } from 'node-cron';
 import * as z from 'zod';
+import { hasReadableLogin } from './address.ts';
 
 interface Key<T extends z.ZodType = z.ZodType> {
   readonly type: T;
@@ -12,13 +13,15 @@ interface Key<T extends z.ZodType = z.ZodType> {
   readonly required?: boolean;
   /** True: a technician may set it on the page. */
   readonly page?: boolean;
+  /** True: an address, which may hold a name and password that nobody is shown. */
+  readonly address?: boolean;
 }
 
 const key = <T extends z.ZodType>(entry: Key<T>): Key<T> => entry;
 
 const absolutePath = z.string().regex(/^(\/(?!\.\.?(\/|$))[^/\u0000-\u001f\u007f]+)+\/?$/);
 const unitName = z.string().regex(/^[A-Za-z0-9@_.:-]{1,120}\.service$/);
-const url = z.string().refine((text) => /^https?:\/\/[^\s]+$/.test(text) && URL.canParse(text));
+const url = z.string().refine((text) => /^https?:\/\/[^\s]+$/.test(text) && hasReadableLogin(text));
 const count = (min: number, max: number) => z.int().min(min).max(max);
 const bytes = count(1, 2 ** 40);
 
@@ -31,8 +34,11 @@ export const configKeys = {
     type: url.nullable(),
     default: null,
     required: true,
+    address: true,
     expected: 'a URL that begins with http:// or https://',
-    meaning: 'Where the update server is. With http:// the signature still protects, but others can see the traffic.',
+    meaning:
+      'Where the update server is. With http:// the signature still protects, but others can see the traffic. A name ' +
+      'and a password in it (http://NAME:PASSWORD@HOST/) are shown to that server alone, and in no message or log.',
   }),
   version_file: key({
     type: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/),
@@ -187,8 +193,9 @@ export const configKeys = {
   proxy_url: key({
     type: url.nullable(),
     default: null,
+    address: true,
     expected: 'null or a URL that begins with http:// or https://',
-    meaning: 'HTTP proxy through which the server is reached.',
+    meaning: 'HTTP proxy through which the server is reached; a name and a password in it are never shown.',
   }),
   max_package_bytes: key({
     type: bytes,

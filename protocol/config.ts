@@ -1,3 +1,4 @@
+import { shownUrl, withoutLogin } from './address.ts';
 import { type Config, type ConfigKey, configKeyNames, configKeys } from './config-keys.ts';
 import { quote } from './version.ts';
 
@@ -57,7 +58,9 @@ export function parseConfigText(text: string): { json: unknown } | { problem: Co
   try {
     return { json: JSON.parse(text) };
   } catch (error) {
-    return { problem: { key: '(file)', expected: 'a JSON object', found: (error as Error).message } };
+    // Not what stands there, which may be half a password.
+    const found = (error as Error).message.replace(/, (\.\.\.)?".*$/s, '');
+    return { problem: { key: '(file)', expected: 'a JSON object', found } };
   }
 }
 
@@ -78,14 +81,17 @@ export function problemWith(key: string, found: unknown, source: Source = 'file'
   if (!isConfigKey(key)) {
     return { key, expected: `one of the known keys${suggestion(key)}`, found: 'an unknown key' };
   }
-  const { type, expected, page } = configKeys[key];
+  const { type, expected, page, address = false } = configKeys[key];
   if (source === 'settings' && !page) {
     return { key, expected: 'a key that the page may set', found: 'one that only the configuration file may set' };
   }
-  return type.safeParse(found).success ? undefined : { key, expected, found: show(found) };
+  return type.safeParse(found).success ? undefined : { key, expected, found: show(found, address) };
 }
 
-const show = (value: unknown): string => quote(textOf(value)).slice(1, -1).replaceAll('\\"', '"');
+function show(value: unknown, address = false): string {
+  const text = address && typeof value === 'string' ? JSON.stringify(shownUrl(value)) : withoutLogin(textOf(value));
+  return quote(text).slice(1, -1).replaceAll('\\"', '"');
+}
 
 function textOf(value: unknown): string {
   try {

@@ -8,6 +8,7 @@
  * events: first the whole truth (a `status`), then each change.
  */
 import * as z from 'zod';
+import { hasReadableLogin } from './address.ts';
 import { type ErrorCode, errorCodes, isErrorCode } from './error-codes.ts';
 import { UpdateError } from './errors.ts';
 import { isReleaseVersion } from './version.ts';
@@ -135,7 +136,12 @@ export const operations = {
     method: 'POST',
     path: '/keys/fetch',
     page: false,
-    input: z.strictObject({ url: z.url({ protocol: /^https?$/ }).max(2000) }),
+    input: z.strictObject({
+      url: z
+        .url({ protocol: /^https?$/ })
+        .max(2000)
+        .refine(hasReadableLogin),
+    }),
     about: 'Fetches a key for a person to compare its fingerprint; pins nothing',
   }),
   key_add: operation({

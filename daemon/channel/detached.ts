@@ -3,6 +3,7 @@
  * Everything that it returns is what the server says; nothing of it is trusted.
  */
 
+import { plainUrl, shownUrl } from '../../protocol/address.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { maxReleaseFileBytes, parseReleaseFile } from '../../protocol/release-file.ts';
 import { isReleaseVersion, packageName, quote, signatureName, versionOfPackageName } from '../../protocol/version.ts';
@@ -62,7 +63,8 @@ async function fromVersion({ url, network }: Server): Promise<number | undefined
 /** `/ls`, which is all that the old server's documentation promises: package names by newline. */
 async function fromList({ url, network }: Server): Promise<number | null> {
   const bytes = await getSmall(join(url, 'ls'), network, 1024 * 1024);
-  if (!bytes) throw new UpdateError('NOT_OUR_SERVER', `${url} has neither a release file nor /version nor /ls.`);
+  if (!bytes)
+    throw new UpdateError('NOT_OUR_SERVER', `${shownUrl(url)} has neither a release file nor /version nor /ls.`);
   const names = bytes.toString('latin1').split(/\s+/).filter(Boolean);
   const versions = names.flatMap((name) => versionOfPackageName(name) ?? []);
   if (names.length > 0 && versions.length === 0) throw notOurs(join(url, 'ls'), 'names of packages', bytes);
@@ -72,5 +74,6 @@ async function fromList({ url, network }: Server): Promise<number | null> {
 const notOurs = (url: string, expected: string, found: Buffer) =>
   new UpdateError('NOT_OUR_SERVER', `Expected ${expected} from ${url}, found ${quote(found.toString('latin1'), 40)}.`);
 
-/** An address below the server's, whether that ends in a slash or not. */
-export const join = (base: string, name: string): string => new URL(name, base.endsWith('/') ? base : `${base}/`).href;
+/** An address below the server's, whether that ends in a slash or not; without the name and password of that. */
+export const join = (base: string, name: string): string =>
+  plainUrl(new URL(name, base.endsWith('/') ? base : `${base}/`).href);

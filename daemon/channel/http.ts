@@ -3,6 +3,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { checkServerIdentity } from 'node:tls';
 import type { Agents, HttpsOptions, OptionsInit, Response } from 'got';
+import { type Login, shownUrl } from '../../protocol/address.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { quote } from '../../protocol/version.ts';
 
@@ -12,6 +13,7 @@ export interface Network {
   readonly caPath: string | null;
   readonly proxyUrl: string | null;
   readonly userAgent: string;
+  readonly login?: Login | undefined;
   /** An answer whose headers are not whole after this is none, ms; half a minute by default. */
   readonly silenceMs?: number;
 }
@@ -34,7 +36,7 @@ const silenceOf = ({ silenceMs = 30_000 }: Network) => silenceMs;
 export async function get(url: string, network: Network, headers: Record<string, string> = {}): Promise<Answer> {
   const { default: got } = await import('got');
   const stream = got.stream(url, {
-    headers: { 'user-agent': network.userAgent, 'accept-encoding': 'identity', ...headers },
+    headers: { 'user-agent': network.userAgent, 'accept-encoding': 'identity', ...loginFor(url, network), ...headers },
     followRedirect: false,
     decompress: false,
     throwHttpErrors: false,
@@ -97,7 +99,12 @@ export async function getSmall(url: string, network: Network, maxBytes: number):
       if (size > maxBytes) throw new UpdateError('SIZE_MISMATCH', `${url} is longer than ${maxBytes} bytes.`);
       chunks.push(chunk);
     }
-    return Buffer.concat(chunks);
+    const body = Buffer.concat(chunks);
+    // It would be quoted in a message.
+    if (network.login && body.includes(network.login.basic)) {
+      throw new UpdateError('NOT_OUR_SERVER', `${url} answers with the password that it was given.`);
+    }
+    return body;
   } finally {
     clearTimeout(timer);
     answer.end();
@@ -123,7 +130,7 @@ function asNetworkError(error: unknown, url: string): UpdateError {
 
 function judge({ statusCode, headers }: Response, url: string): void {
   if (statusCode >= 300 && statusCode < 400 && statusCode !== 304) {
-    const to = quote(String(headers.location ?? 'nowhere'), 200);
+    const to = quote(shownUrl(headers.location ?? 'nowhere'), 200);
     throw new UpdateError('NOT_OUR_SERVER', `${url} sends us on to ${to}; redirects are not followed.`);
   }
   const encoding = headers['content-encoding'] ?? 'identity';
@@ -131,6 +138,10 @@ function judge({ statusCode, headers }: Response, url: string): void {
     throw new UpdateError('SERVER_ERROR', `Expected plain bytes from ${url}, found encoding ${quote(encoding)}.`);
   }
 }
+
+/** Name and password, for the server that they are meant for and no other. */
+const loginFor = (url: string, { login }: Network): Record<string, string> =>
+  login && new URL(url).origin === login.origin ? { authorization: `Basic ${login.basic}` } : {};
 
 /** Which certificates hold; nothing is left to defaults, which follow the environment and the proxy. */
 async function trustFor(url: string, { caPath }: Network): Promise<HttpsOptions> {

@@ -1,3 +1,4 @@
+import { plainUrl, shownUrl } from '../../protocol/address.ts';
 import { type Input, type OperationName, type Output, operations } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
@@ -36,9 +37,9 @@ export const handlers: Handlers = {
     return (await listKeys(places, (await config()).values)).map(withoutPem);
   },
   async key_fetch({ url }, { tools }) {
-    const network = networkOf((await tools.config()).values, tools.places);
-    const { pem } = await inNewWorker(tools, 'fetchKey', { url, network });
-    const { kind, fingerprint } = parsePublicKey(pem, url);
+    const network = networkOf((await tools.config()).values, tools.places, url);
+    const { pem } = await inNewWorker(tools, 'fetchKey', { url: plainUrl(url), network });
+    const { kind, fingerprint } = parsePublicKey(pem, shownUrl(url));
     return { pem, kind, fingerprint };
   },
   async key_add({ name, pem }, daemon) {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
@@ -97,6 +97,16 @@ describe('config set', () => {
       auto_install: false,
     });
     expect((await stat(places.config)).mode & 0o777).toBe(0o644);
+  });
+
+  it.each([
+    ['stays readable for whom its owner lets', 'http://host/', 0o640, 0o640],
+    ['is closed for all others once it holds a password', 'http://box:secret@host/', 0o644, 0o640],
+  ])('%s', async (_, address, before, after) => {
+    await putFile('{}');
+    await chmod(places.config, before);
+    await setConfig(places, 'server_url', address);
+    expect((await stat(places.config)).mode & 0o777).toBe(after);
   });
 
   it('makes the file where there is none, and takes a key out again by null', async () => {

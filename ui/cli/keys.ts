@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { shownUrl } from '../../protocol/address.ts';
 import { operations } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
@@ -36,7 +37,7 @@ export async function add(call: Call): Promise<number> {
   const name = nameFor(isUrl ? new URL(source).pathname : source, textOf(call, 'name'));
   const pem = isUrl ? (await daemon.ask('key_fetch', { url: source })).pem : await readNamedFile(source);
   // Judged here in both cases: what a person confirms is what this program has read.
-  const { kind, fingerprint } = parsePublicKey(pem, quote(source));
+  const { kind, fingerprint } = parsePublicKey(pem, quote(isUrl ? shownUrl(source) : source));
   if (!screen.json) {
     screen.line(styled('bold', name), `  ${kind}`);
     screen.line('    ', grouped(fingerprint));

@@ -138,3 +138,14 @@ it('is not thrown by a server that closes a connection which it promised to keep
   expect(await small(server.url)).toBeUndefined();
   expect(await small(server.url)).toBeUndefined();
 });
+
+it('shows name and password to the server that they are for, to no other, and takes none back', async () => {
+  const login = (url: string) => ({ ...network, login: { origin: new URL(url).origin, basic: 'Ym94OnNlY3JldA==' } });
+  const server = await flakyServer(saying('hello'));
+  const stranger = await flakyServer(saying('hello'));
+  for (const { url } of [server, stranger]) await getSmall(`${url}/`, login(server.url), 100);
+  expect(server.headers[0]).toMatchObject({ authorization: 'Basic Ym94OnNlY3JldA==' });
+  expect(stranger.headers[0]).not.toHaveProperty('authorization');
+  const echo = await flakyServer((request, response) => response.end(request.headers.authorization));
+  expect(await codeOf(getSmall(`${echo.url}/`, login(echo.url), 100))).toBe('NOT_OUR_SERVER');
+});

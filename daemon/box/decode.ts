@@ -70,10 +70,10 @@ async function* decodeHere(packed: FileHandle): AsyncGenerator<Uint8Array> {
   const blockBytes = 100_000 * bzip2.header(bits);
   const scratch = new Int32Array(blockBytes);
   for (let checksum: number | null = 0; ; ) {
-    const block = growingBuffer();
+    const block = piecewise();
     checksum = bzip2.decompress(bits, block.push, scratch, blockBytes, checksum);
     if (checksum === null) return;
-    yield block.bytes();
+    yield* block.pieces();
   }
 }
 
@@ -89,14 +89,23 @@ function chunksOf(fd: number): () => Uint8Array {
   };
 }
 
-function growingBuffer() {
-  let buffer = Buffer.allocUnsafe(1024 * 1024);
+/** Takes single bytes. In pieces, as a buffer that grows is there twice: the old one and the new. */
+function piecewise() {
+  const full: Buffer[] = [];
+  let piece = Buffer.allocUnsafe(256 * 1024);
   let size = 0;
   return {
     push(byte: number): void {
-      if (size === buffer.length) buffer = Buffer.concat([buffer], size * 2);
-      buffer[size++] = byte;
+      if (size === piece.length) {
+        full.push(piece);
+        piece = Buffer.allocUnsafe(piece.length);
+        size = 0;
+      }
+      piece[size++] = byte;
     },
-    bytes: (): Uint8Array => buffer.subarray(0, size),
+    *pieces(): Generator<Uint8Array> {
+      yield* full;
+      yield piece.subarray(0, size);
+    },
   };
 }

@@ -25,6 +25,8 @@ export interface BoxOptions {
   readonly keys?: readonly string[];
   /** When the schedule asks first, in each boot; by default in no test's lifetime. */
   readonly firstCheckS?: number;
+  /** Where its programs are looked for; those of this machine by default. */
+  readonly path?: string;
 }
 
 export type ScratchBox = ReturnType<typeof boxIn>;
@@ -48,12 +50,10 @@ export const it = plainIt.extend<{
   newBox: async ({ publisher, task }, use) => {
     const boxes: { box: ScratchBox; work: string }[] = [];
     await use(async (options = {}) => {
-      const work = await mkdtemp(join(tmpdir(), 'opq-'));
-      const box = boxIn(work, options.firstCheckS ?? 99_999);
-      boxes.push({ box, work });
-      await furnish(work, box.root, { keys: [publisher.key.publicPath], ...options });
-      await box.boot();
-      return box;
+      const made = await makeBox({ keys: [publisher.key.publicPath], ...options });
+      boxes.push(made);
+      await made.box.boot();
+      return made.box;
     });
     for (const { box, work } of boxes) {
       // What it printed is the best there is to find out why.
@@ -82,6 +82,14 @@ export const it = plainIt.extend<{
   },
 });
 
+/** A box that does not run yet, and the folder that it and its program lie in. */
+export async function makeBox(options: BoxOptions): Promise<{ box: ScratchBox; work: string }> {
+  const work = await mkdtemp(join(tmpdir(), 'opq-'));
+  const box = boxIn(work, options);
+  await furnish(work, box.root, options);
+  return { box, work };
+}
+
 const bundle = fileURLToPath(new URL('../../dist/opq-updater.js', import.meta.url));
 
 /** What every box runs at first. */
@@ -106,7 +114,7 @@ const stepNames: readonly string[] = [...updateSteps, 'stuck', 'idle'];
 type Document = any;
 
 /** A whole box below a folder, seen from outside: its files, its processes, its socket and its command line. */
-function boxIn(work: string, firstCheckS: number) {
+function boxIn(work: string, { firstCheckS = 99_999, path = process.env.PATH }: BoxOptions) {
   const root = join(work, 'box');
   const at = (path: string) => join(root, path);
   const program = join(work, 'opq-updater.js');
@@ -132,7 +140,7 @@ function boxIn(work: string, firstCheckS: number) {
       const child = spawn(process.execPath, [program, 'scratch-box', root, '--first-check-s', String(firstCheckS)], {
         detached: true,
         cwd: work,
-        env: { PATH: process.env.PATH },
+        env: { PATH: path },
         stdio: ['ignore', output, output],
       });
       closeSync(output);
@@ -197,6 +205,7 @@ function boxIn(work: string, firstCheckS: number) {
       until(what, look, { everyMs, note: () => box.console() }),
 
     touch: (path: string): void => writeFileSync(at(path), ''),
+    write: (path: string, content: string | Buffer): void => writeFileSync(at(path), content),
     has: (path: string): boolean => existsSync(at(path)),
     sizeOf: (path: string): number => statSync(at(path)).size,
     names: (path: string): string[] => readdirSync(at(path)).sort(),

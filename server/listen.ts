@@ -15,10 +15,14 @@ export interface RunningServer {
 /** A client that takes not one byte for this long is gone, or holds a connection on purpose. */
 const idleMs = 120_000;
 
+/** Requests that one connection may bring: many at once, unanswered, would fill the memory. */
+const maxRequestsPerSocket = 100;
+
 /** @throws UpdateError CONFIG_INVALID when the address or port cannot be had */
 export async function listen(settings: Settings, tools: Partial<Tools> = {}): Promise<RunningServer> {
   const server = createServer(createApp(settings, tools).callback());
   server.setTimeout(idleMs);
+  server.maxRequestsPerSocket = maxRequestsPerSocket;
   server.listen({ port: settings.port, host: settings.host });
   try {
     await once(server, 'listening');

@@ -29,6 +29,8 @@ export async function serveControl(daemon: Daemon, { path, page, fd }: ControlSo
   });
   server.headersTimeout = 10_000;
   server.requestTimeout = 20_000;
+  // Our own clients have a connection for each.
+  server.maxRequestsPerSocket = 10;
   if (fd !== undefined) {
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen({ fd }, resolve));
     return server;

@@ -1,0 +1,58 @@
+import { packageAttacks } from './package-attacks.ts';
+import { serverAttacks } from './server-attacks.ts';
+import { socketAttacks } from './socket-attacks.ts';
+import { type Threat, threats } from './threats.ts';
+import { clientAttacks } from './update-server-attacks.ts';
+
+/** The tables of this folder, by the test that goes through them. */
+const tables: Readonly<Record<string, readonly { readonly threat: string; readonly what: string }[]>> = {
+  'hostile/server.test.ts': serverAttacks,
+  'hostile/packages.test.ts': packageAttacks,
+  'hostile/sockets.test.ts': socketAttacks,
+  'hostile/update-server.test.ts': clientAttacks,
+};
+
+export const attackCount: number = Object.values(tables).flat().length;
+
+/** File below test/ to titles, from the tables here and the tests elsewhere. */
+export function testsOf({ number, tests = {} }: Threat): Readonly<Record<string, readonly string[]>> {
+  const all: Record<string, string[]> = {};
+  for (const [file, rows] of Object.entries(tables)) {
+    const titles = rows.filter(({ threat }) => threat === number).map(({ what }) => what);
+    if (titles.length > 0) all[file] = titles;
+  }
+  for (const [file, titles] of Object.entries(tests)) all[file] = [...(all[file] ?? []), ...titles];
+  return all;
+}
+
+/** Numbers that rows of the tables name, and nobody knows. */
+export const strayNumbers: readonly string[] = Object.values(tables)
+  .flat()
+  .map(({ threat }) => threat)
+  .filter((number) => !threats.some((threat) => threat.number === number));
+
+/** docs/threats-covered.md */
+export function coveragePage(): string {
+  const rows = threats.map((threat) => {
+    const { number, attack, outcome, later } = threat;
+    return `| ${number} | ${attack} | ${later ?? outcome} | ${later ? '' : whereOf(threat)} |`;
+  });
+  return `# Threats and their tests
+
+Made by \`npm run docs:threats\` from \`test/hostile/\`; a test fails when a row has no test, or names one that is not
+there. What the attackers can and cannot do stands in [threat-model.md](threat-model.md).
+
+Of ${threats.length} threats ${threats.filter(({ later }) => later === undefined).length} are covered; the others come with the part that they are about. The tables in \`test/hostile/\`
+hold ${attackCount} attacks on whole programs. After each of them a box runs the same release in the same processes, has written
+nothing where it does not belong, and answers; after all of them it takes the next good update.
+
+| | attack or fault | what comes of it | tests |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+`;
+}
+
+const whereOf = (threat: Threat): string =>
+  Object.entries(testsOf(threat))
+    .map(([file, titles]) => `\`${file}\`${titles.length > 1 ? ` (${titles.length})` : ''}`)
+    .join('<br>');

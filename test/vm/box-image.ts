@@ -81,7 +81,7 @@ async function install(image: Image, folder: string, deb: string, say: (text: st
 async function prepare(machine: Machine, folder: string, deb: string): Promise<void> {
   await machine.boot();
   await machine.push({ file: deb }, '/root/updater.deb');
-  await machine.ok('DEBIAN_FRONTEND=noninteractive dpkg --install /root/updater.deb', { timeoutMs: 300_000 });
+  await machine.ok('DEBIAN_FRONTEND=noninteractive dpkg --install /root/updater.deb', { timeoutMs: 900_000 });
   await putFactoryRelease(machine, join(folder, 'factory'));
   await machine.push(`${JSON.stringify(config, null, 2)}\n`, '/etc/opq/updater_config.json');
   await machine.push({ file: join(folder, 'keys/public_key.pem') }, '/etc/opq-updater/keys/publisher.pem');

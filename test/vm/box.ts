@@ -18,11 +18,11 @@ export interface Whole {
 
 /** An installed box, asked from outside: by its files, its units and its own command line. */
 export function boxOn(machine: Machine) {
-  const updater = (args: string, timeoutMs = 60_000) => machine.run(`opq-updater ${args}`, { timeoutMs });
+  const updater = (args: string, timeoutMs = 600_000) => machine.run(`opq-updater ${args}`, { timeoutMs });
   /** Straight from root's socket: starting node for each look would take half of an emulated processor. */
   async function ask<T>(path: string): Promise<T> {
     const socket = '/run/opq-updater/control.sock';
-    return JSON.parse(await machine.ok(`curl -sS --max-time 60 --unix-socket ${socket} http://updater${path}`)) as T;
+    return JSON.parse(await machine.ok(`curl -sS --max-time 300 --unix-socket ${socket} http://updater${path}`)) as T;
   }
   const status = (): Promise<Status> => ask(operations.status.path);
   const history = (): Promise<readonly HistoryEntry[]> => ask(operations.history.path);
@@ -106,7 +106,7 @@ export function boxOn(machine: Machine) {
     },
     /** Has a person begin the update that the server offers; returns while it runs. */
     async install(args = ''): Promise<void> {
-      const { code, out, err } = await updater(`install ${args}`, 300_000);
+      const { code, out, err } = await updater(`install ${args}`);
       if (code !== 0) throw new Error(`Expected the update to begin, found exit code ${code}: ${out}${err}`);
     },
     /**

@@ -11,7 +11,7 @@ import { askQemu } from './qmp.ts';
 
 /** Long: a boot takes 20 s on an idle machine and ten times that on a crowded one. */
 const bootMs = 600_000;
-const commandMs = 120_000;
+const commandMs = 600_000;
 
 export type Machine = ReturnType<typeof openMachine>;
 

@@ -108,7 +108,10 @@ export const factsSchemas = {
   unpack: verified,
   snapshot: verified,
   stop: ready,
-  install: trial,
+  install: trial.extend({
+    /** What of the updater's own must be as it was when the script is done. */
+    seal: z.record(z.string(), z.string()),
+  }),
   reboot: trial,
   confirm: trial.extend({ cutBoots: whole }),
   undo: undoing,

@@ -59,6 +59,8 @@ export interface Boot {
   readonly shutdown: Awaited<ReturnType<Box['lastShutdown']>>;
   /** Version on the box now, undefined when unreadable. */
   readonly installed: number | undefined;
+  /** What of the updater's own is another than before the script; empty where no script ran. */
+  readonly tamperedWith: readonly string[];
 }
 
 export interface Step<N extends Working> {

@@ -7,6 +7,7 @@ import type { Because, Update } from './facts.ts';
 import { exists, readIfThere } from './files.ts';
 import { type Found, readJournal } from './journal.ts';
 import type { At, Boot, Step, Working } from './machine.ts';
+import { brokenSeal, takeSeal } from './seal.ts';
 import { rollbackBecause } from './steps/rollback.ts';
 import { baselineOf, bringStuckBack, isOnTrial } from './stuck-trial.ts';
 import type { Tools } from './tools.ts';
@@ -41,6 +42,7 @@ export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number
     onTrial: onTrial && at.update !== null && (await isOnTrial(places, at.update.id)),
     shutdown: await box.lastShutdown(),
     installed: await installedVersion(places, (await config()).values),
+    tamperedWith: at.step === 'install' ? await sealsBroken(at, tools) : [],
   };
   const resumed = resume(at, boot);
   const sameStep = resumed.step === at.step ? tries : 0;
@@ -50,6 +52,16 @@ export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number
   const cut = { step: at.step, intoS: await lastHeardOf(places, at.update.id, at.step) };
   log.warn('power was lost in the middle of an update', { step: cut.step, into_s: cut.intoS });
   return { at: withCut(resumed, cut), tries: sameStep };
+}
+
+async function sealsBroken({ seal }: At<'install'>, tools: Tools): Promise<string[]> {
+  try {
+    return brokenSeal(seal, await takeSeal(tools));
+  } catch (error) {
+    // Nothing may keep this process from starting, and a box that cannot be asked this does not become healthy either.
+    tools.log.error('the own units could not be looked at', error);
+    return [];
+  }
 }
 
 /** The cut goes to the history; where it is the reason for the undo, the reason tells how far in it came. */

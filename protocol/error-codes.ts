@@ -191,6 +191,7 @@ export const errorCodes = {
     meaning: 'the version of the updater that the release brought does not work on this box',
     todo: 'read the log; publish a release with one that works',
   },
+  UPDATER_TAMPERED: { exit: 6, meaning: 'the release changed the updater itself', todo: 'mend install_update.sh' },
   HEALTH_FAILED: {
     exit: 6,
     meaning: 'after the reboot something that worked before did not',

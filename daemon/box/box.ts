@@ -36,6 +36,11 @@ export interface Box {
   /** Looks for the default gateway, for seconds if need be. */
   gateway(): Promise<Gateway>;
 
+  /**
+   * Fingerprints of the updater's own units, by name: another one when somebody masked, overrode or disabled a unit.
+   * @throws UpdateError INTERNAL when it cannot be told
+   */
+  ownUnits(): Promise<Readonly<Record<string, string>>>;
   service(name: string): Promise<Service>;
   startService(name: string): Promise<void>;
   /** @throws UpdateError SERVICE_NOT_STOPPED when it is still running afterwards */

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import type { At, Step } from '../machine.ts';
+import { brokenSeal, takeSeal } from '../seal.ts';
 import type { Tools } from '../tools.ts';
 import { installedVersion, writeInstalledVersion } from '../version-on-box.ts';
 import { bringUpdater } from './bring-updater.ts';
@@ -11,9 +12,13 @@ import { scriptOutput } from './script-output.ts';
 
 /** Runs the release's own install_update.sh, then proves that it did what it was for. */
 export const install: Step<'install'> = {
-  resume(at, { same, shutdown, installed }) {
+  resume(at, { same, shutdown, installed, tamperedWith }) {
     // Some scripts reboot by themselves at their end: the box went down in order, with the new VERSION in place.
-    if (!same && shutdown === 'orderly' && installed === at.update.to) return { ...at, step: 'reboot' };
+    if (!same && shutdown === 'orderly' && installed === at.update.to) {
+      return tamperedWith.length === 0
+        ? { ...at, step: 'reboot' }
+        : rollbackBecause(at, { ...tampered(tamperedWith), step: 'install' });
+    }
     // A script cut off half-way leaves files of both releases behind.
     const [code, message] = same
       ? (['DAEMON_DIED', 'The updater ended while install_update.sh ran.'] as const)
@@ -37,7 +42,8 @@ export const install: Step<'install'> = {
       onOutput: output.push,
     });
     const scriptTail = output.end();
-    const fault = faultOf(end, output, values.script_timeout_s) ?? (await proveVersion(at, tools));
+    const fault =
+      faultOf(end, output, values.script_timeout_s) ?? (await proveSeal(at, tools)) ?? (await proveVersion(at, tools));
     if (fault) return rollbackBecause({ ...at, scriptTail }, { ...fault, step: 'install' });
     const kept = output.kept();
     if (kept) tools.log.info('install_update.sh may empty this folder, not remove it: it was left', { folder: kept });
@@ -69,6 +75,17 @@ function faultOf(
   if (seen()) return { code: 'WRITE_FAILED', message: `install_update.sh ended with 0, but said "${seen()}".` };
   return undefined;
 }
+
+/** A release that switches the updater off would be the last one that this box ever gets. */
+async function proveSeal({ seal }: At<'install'>, tools: Tools): Promise<FaultFound> {
+  const broken = brokenSeal(seal, await takeSeal(tools));
+  return broken.length > 0 ? tampered(broken) : undefined;
+}
+
+const tampered = (broken: readonly string[]) => ({
+  code: 'UPDATER_TAMPERED' as const,
+  message: `install_update.sh changed what belongs to the updater: ${broken.join(', ')}.`,
+});
 
 /** VERSION must name the new release; one that the script left alone is written here. */
 async function proveVersion(at: At<'install'>, { places, config, log }: Tools): Promise<FaultFound> {

@@ -56,6 +56,7 @@ const blamed: ReadonlySet<ErrorCode> = new Set([
   'INSTALL_TIMED_OUT',
   'WRONG_VERSION_INSTALLED',
   'UPDATER_BROKEN',
+  'UPDATER_TAMPERED',
   'HEALTH_FAILED',
   // A person did not want it: by itself the box does not take it again.
   'ROLLED_BACK',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { UpdateError } from '../../protocol/errors.ts';
 import { exists, renameSafely } from '../files.ts';
 import type { Step } from '../machine.ts';
+import { takeSeal } from '../seal.ts';
 import { bringStuckBack, isOnTrial, setStuckAside } from '../stuck-trial.ts';
 import type { Tools } from '../tools.ts';
 import { rollbackBecause } from './rollback.ts';
@@ -23,6 +24,7 @@ export const stop: Step<'stop'> = {
     const { box, places, clock, log, cancelled } = tools;
     // Cancelled in the moment in which the snapshot was done.
     if (cancelled.aborted) throw new UpdateError('CANCELLED', 'The update was cancelled.');
+    const seal = await takeSeal(tools);
     const stoppedAtMs = clock.now();
     try {
       for (const name of running(at.baseline)) await box.stopService(name);
@@ -40,7 +42,7 @@ export const stop: Step<'stop'> = {
       }
       throw error;
     }
-    return { ...at, step: 'install', bootId: await box.bootId(), stoppedAtMs, scriptTail: [] };
+    return { ...at, step: 'install', bootId: await box.bootId(), stoppedAtMs, scriptTail: [], seal };
   },
 };
 

@@ -164,6 +164,24 @@ it('puts the earlier release back when VERSION names a third one', async () => {
   expect(await box.version()).toBe(String(oldVersion));
 });
 
+it('puts a release back, and remembers it, that masks a unit of the updater', async () => {
+  let mask = '';
+  const box = await scene({
+    ownUnits: async () => ({ 'opq-updater.service': 'loaded', 'opq-updater-guard.service': `loaded${mask}` }),
+    async runScript() {
+      mask = ' masked';
+      return { exitCode: 0, timedOut: false };
+    },
+    async restore() {
+      mask = '';
+    },
+  });
+  const { rest } = await run(box, { ...begin, update: { ...anUpdate, sha256: 'ab'.repeat(32) } });
+  expect(rest).toMatchObject({ because: { code: 'UPDATER_TAMPERED', step: 'install' } });
+  expect(box.calls).toContain('restore');
+  expect(await exists(`${box.places.state}/quarantine.json`)).toBe(true);
+});
+
 it('writes VERSION for a script that leaves it alone', async () => {
   const box = await scene({ runScript: async () => ({ exitCode: 0, timedOut: false }) });
   const { rest } = await run(box);

@@ -27,7 +27,7 @@ const positions: { [K in Working]: At<K> } = {
   unpack: { step: 'unpack', update: anUpdate, release: aRelease },
   snapshot: { step: 'snapshot', update: anUpdate, release: aRelease },
   stop: { step: 'stop', ...trial },
-  install: { step: 'install', ...trial },
+  install: { step: 'install', ...trial, seal: {} },
   reboot: { step: 'reboot', ...trial },
   confirm: { step: 'confirm', ...trial, cutBoots: 0 },
   undo: { step: 'undo', ...undoing },
@@ -35,8 +35,8 @@ const positions: { [K in Working]: At<K> } = {
   restored: { step: 'restored', ...undoing },
 };
 
-const died: Boot = { same: true, onTrial: false, shutdown: 'orderly', installed: oldVersion };
-const cut: Boot = { same: false, onTrial: false, shutdown: 'cut', installed: oldVersion };
+const died: Boot = { same: true, onTrial: false, shutdown: 'orderly', installed: oldVersion, tamperedWith: [] };
+const cut: Boot = { same: false, onTrial: false, shutdown: 'cut', installed: oldVersion, tamperedWith: [] };
 const orderly: Boot = { ...cut, shutdown: 'orderly' };
 const onTrial = { onTrial: true };
 const newInstalled = { ...onTrial, installed: newVersion };
@@ -78,6 +78,13 @@ const table: [string, keyof typeof positions, Boot, string, object?][] = [
   ['Cut_in_install_with_the_new_VERSION', 'install', { ...cut, ...newInstalled }, 'rollback'],
   ['Script_rebooted_early', 'install', { ...orderly, ...onTrial }, 'rollback'],
   ['Script_rebooted_at_its_end', 'install', { ...orderly, ...newInstalled }, 'reboot', { bootId: 'boot-1' }],
+  [
+    'Script_rebooted_at_its_end_after_it_masked_the_guard',
+    'install',
+    { ...orderly, ...newInstalled, tamperedWith: ['opq-updater-guard.service'] },
+    'rollback',
+    { because: { code: 'UPDATER_TAMPERED' }, blame: true },
+  ],
   ['Killed_in_reboot', 'reboot', { ...died, ...newInstalled }, 'reboot'],
   ['Rebooted', 'reboot', { ...orderly, ...newInstalled }, 'reboot'],
   ['Killed_in_confirm', 'confirm', { ...died, ...newInstalled }, 'confirm', { cutBoots: 0 }],

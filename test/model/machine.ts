@@ -108,6 +108,7 @@ export function newMachine(root: string) {
     freeBytes: async () => 2 ** 40,
     freeInodes: async () => 2 ** 20,
     gateway: async () => 'none',
+    ownUnits: async () => ({}),
     service: async (name) => state(name),
     startService: async (name) => void stopped.delete(name),
     stopService: async (name) => void stopped.add(name),

@@ -92,6 +92,7 @@ export async function scene(
     freeBytes: async () => 2 ** 40,
     freeInodes: async () => 2 ** 20,
     gateway: async () => 'none',
+    ownUnits: async () => ({}),
     service: async (name) => services.get(name) ?? { state: 'absent', restarts: 0 },
     startService: async (name) => void services.set(name, { state: 'active', restarts: 0 }),
     stopService: async (name) => void services.set(name, { state: 'inactive', restarts: 0 }),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { UpdateError } from '../../../protocol/errors.ts';
 import type { Box, ScriptEnd, Service } from '../box.ts';
 import { readConditions } from '../conditions.ts';
+import { overridesIn } from '../overrides.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
 import { freeBytes, freeInodes, sizeOf } from '../space.ts';
 import { syncFileSystem } from '../sync.ts';
@@ -36,6 +37,7 @@ export function scratchBox(root: string): Box {
     // It has the network of this machine, which no release of its own can break.
     gateway: async () => 'none',
 
+    ownUnits: () => overridesIn(at('etc/systemd/system')),
     service: state,
     async startService(name) {
       await systemctl('start', name);

@@ -10,6 +10,7 @@ import { lookAtUndo, noteAfter, prepareUndo } from '../undo/selective.ts';
 import { checkUp } from './check-up.ts';
 import { gateway } from './gateway.ts';
 import { hardware } from './hardware.ts';
+import { ownUnits } from './own-units.ts';
 import { killScript, runScript, scriptUnit } from './script.ts';
 import { systemctl } from './systemctl.ts';
 import { unitState } from './unit-state.ts';
@@ -42,6 +43,7 @@ export function systemdBox(): Box {
     freeInodes,
     gateway,
 
+    ownUnits: () => ownUnits(),
     service: unitState,
     async startService(name) {
       await systemctl(['start', '--', name]);

@@ -125,6 +125,20 @@ describe('The earlier release is put back when install_update.sh', () => {
       { middle: `kill -9 $(cat ${box}/var/lib/scratch/daemon-group)` },
     ],
     [
+      'masks the guard',
+      'UPDATER_TAMPERED',
+      'is not taken again',
+      { end: `ln -s /dev/null ${box}/etc/systemd/system/opq-updater-guard.service` },
+    ],
+    [
+      'overrides the updater and reboots by itself',
+      'UPDATER_TAMPERED',
+      'is not taken again',
+      {
+        end: `d=${box}/etc/systemd/system/opq-updater.service.d; mkdir $d; echo >$d/10-mine.conf; reboot`,
+      },
+    ],
+    [
       'removes the unit of the service',
       'INSTALL_SCRIPT_FAILED',
       'is not taken again',

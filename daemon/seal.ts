@@ -1,11 +1,17 @@
+import { fingerprintsOf } from './fingerprints.ts';
 import type { Tools } from './tools.ts';
 
-/** What belongs to the updater and no release may change: what it is, to its fingerprint. */
+/** What belongs to the updater and no release may change, by name or path: a fingerprint of each. */
 export type Seal = Readonly<Record<string, string>>;
 
-/** As it is now. What an operator has overridden is in it as it is: only changes count. */
-export async function takeSeal({ box }: Pick<Tools, 'box'>): Promise<Seal> {
-  return box.ownUnits();
+/** Units, configuration and pinned keys as they are now. What an operator has overridden is no offence: only changes are. */
+export async function takeSeal({ box, places, config }: Pick<Tools, 'box' | 'places' | 'config'>): Promise<Seal> {
+  const { trusted_keys_path } = (await config()).values;
+  return {
+    ...(await box.ownUnits()),
+    ...(await fingerprintsOf(places.config)),
+    ...(await fingerprintsOf(places.at(trusted_keys_path).replace(/\/+$/, ''))),
+  };
 }
 
 /** What is another than before, was added or is gone; by name. */

@@ -1,6 +1,6 @@
-import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sha256Of } from './sha256.ts';
+import { fingerprintsOf } from '../fingerprints.ts';
 
 /**
  * What lies in a folder of units under the names of our own, where it masks or overrides them: path to fingerprint.
@@ -8,13 +8,6 @@ import { sha256Of } from './sha256.ts';
  */
 export async function overridesIn(folder: string): Promise<Record<string, string>> {
   const names = await readdir(folder).catch(() => [] as string[]); // no folder: nothing is overridden
-  const found: Record<string, string> = {};
-  for (const name of names.filter((one) => one.startsWith('opq-updater')).sort()) await look(join(folder, name), found);
-  return found;
-}
-
-async function look(path: string, found: Record<string, string>): Promise<void> {
-  const stat = await lstat(path);
-  if (stat.isDirectory()) for (const name of (await readdir(path)).sort()) await look(join(path, name), found);
-  else found[path] = stat.isSymbolicLink() ? `-> ${await readlink(path)}` : sha256Of(await readFile(path));
+  const ours = names.filter((name) => name.startsWith('opq-updater'));
+  return Object.assign({}, ...(await Promise.all(ours.map((name) => fingerprintsOf(join(folder, name))))));
 }

@@ -43,6 +43,7 @@ export const handlers: Handlers = {
     return { pem, kind, fingerprint };
   },
   async key_add({ name, pem }, daemon) {
+    needRest(daemon, 'The set of keys stays');
     const { places, config, log } = daemon.tools;
     const key = await addKey(places, (await config()).values, name, pem);
     log.warn('a key was pinned', { name, fingerprint: key.fingerprint });
@@ -50,6 +51,7 @@ export const handlers: Handlers = {
     return key;
   },
   async key_remove({ name }, daemon) {
+    needRest(daemon, 'The set of keys stays');
     const { places, config, log } = daemon.tools;
     const removed = await removeKey(places, (await config()).values, name);
     log.warn('a key was unpinned', { name: removed });
@@ -59,10 +61,9 @@ export const handlers: Handlers = {
 
   config: async (_, { tools: { places } }) => viewConfig(places, await loadConfig(places)),
   async config_set({ key, value }, daemon) {
-    const { places, config, log } = daemon.tools;
     // The undo of an update on trial puts the old file back: a change now would be lost without a word.
-    if (!daemon.updates.resting)
-      throw new UpdateError('BUSY', 'The configuration stays as it is while an update runs.');
+    needRest(daemon, 'The configuration stays');
+    const { places, config, log } = daemon.tools;
     await setConfig(places, key, value);
     log.warn('the configuration was changed', { key });
     daemon.schedule.apply((await config()).values);
@@ -70,6 +71,11 @@ export const handlers: Handlers = {
     return viewConfig(places, await config());
   },
 };
+
+/** A change in the middle of an update would be taken for the release's. */
+function needRest({ updates }: Daemon, what: string): void {
+  if (!updates.resting) throw new UpdateError('BUSY', `${what} as it is while an update runs.`);
+}
 
 const withoutPem = ({ name, kind, fingerprint, fault }: KeyView): KeyView => ({ name, kind, fingerprint, fault });
 

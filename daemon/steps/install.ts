@@ -48,7 +48,6 @@ export const install: Step<'install'> = {
     const kept = output.kept();
     if (kept) tools.log.info('install_update.sh may empty this folder, not remove it: it was left', { folder: kept });
     await noteAfter(tools);
-    // The release may have moved the download folder: this is still the old configuration.
     await clearDownloads(tools.places, values, { keep: null }).catch((error) =>
       tools.log.error('not cleared up', error),
     );

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { UpdateError } from '../../../protocol/errors.ts';
+import { contentOf } from '../../fingerprints.ts';
 import { overridesIn } from '../overrides.ts';
-import { sha256Of } from '../sha256.ts';
 import { systemctl } from './systemctl.ts';
 
 const names = [
@@ -28,13 +27,10 @@ export async function ownUnits(overrides = '/etc/systemd/system'): Promise<Recor
   for (const block of stdout.split('\n\n')) {
     const unit = Object.fromEntries(block.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2)));
     const paths = [unit.FragmentPath, ...(unit.DropInPaths ?? '').split(' ')].filter(Boolean);
-    const files = await Promise.all(paths.map(async (path) => `${path} ${await contents(path)}`));
+    const files = await Promise.all(paths.map(async (path) => `${path} ${await contentOf(path)}`));
     if (unit.Id) found[unit.Id] = [unit.LoadState, unit.UnitFileState, ...files].join(' ');
   }
   const silent = names.filter((name) => found[name] === undefined);
   if (silent.length === 0) return found;
   throw new UpdateError('INTERNAL', `systemctl show should tell of ${silent.join(', ')}, found nothing.`);
 }
-
-// A link that leads nowhere: systemd has the unit from before.
-const contents = (path: string) => readFile(path).then(sha256Of, () => 'unreadable');

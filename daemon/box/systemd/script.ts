@@ -15,7 +15,8 @@ const confinement = (paths: readonly string[], timeoutMs: number): Readonly<Reco
   ProtectSystem: 'strict',
   // Exactly what the snapshot holds: what the script can change on disk is what can be put back.
   ReadWritePaths: paths.map((path) => `"${path}"`).join(' '),
-  // Ours: a release that changed it could end all updates.
+  // Ours: a release that changed it could end all updates. As a mount of its own it can neither be replaced nor
+  // removed, and as the folder above is one too, not moved away with it.
   ReadOnlyPaths: '-/etc/opq/updater_config.json',
   PrivateTmp: 'yes',
   ProtectKernelModules: 'yes',

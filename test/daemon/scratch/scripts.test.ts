@@ -60,11 +60,6 @@ describe('A release is confirmed whose script', () => {
     ],
     ['removes the download folder', { end: `rm -rf ${box}/var/opq` }],
     [
-      'moves the download folder',
-      { end: configure('"jitter_s":0', '"jitter_s":0,"download_dir_path":"/var/elsewhere"') },
-    ],
-    ['breaks the configuration', { end: configure('"jitter_s":0', '"jitter_s":-1') }],
-    [
       'restarts its service by itself',
       { begin: 'systemctl stop box-config-daemon', end: 'systemctl daemon-reload; systemctl start box-config-daemon' },
     ],
@@ -123,6 +118,24 @@ describe('The earlier release is put back when install_update.sh', () => {
       'DAEMON_DIED',
       'is taken again',
       { middle: `kill -9 $(cat ${box}/var/lib/scratch/daemon-group)` },
+    ],
+    [
+      'moves the download folder',
+      'UPDATER_TAMPERED',
+      'is not taken again',
+      { end: configure('"jitter_s":0', '"jitter_s":0,"download_dir_path":"/var/elsewhere"') },
+    ],
+    [
+      'breaks the configuration',
+      'UPDATER_TAMPERED',
+      'is not taken again',
+      { end: configure('"jitter_s":0', '"jitter_s":-1') },
+    ],
+    [
+      'removes the folder of the configuration',
+      'UPDATER_TAMPERED',
+      'is not taken again',
+      { end: `rm -r ${box}/etc/opq` },
     ],
     [
       'masks the guard',

@@ -20,6 +20,8 @@ const wantedAgain: ReadonlySet<ErrorCode> = new Set([
   'CANCELLED',
   ...heldCodes,
   'POWER_LOST',
+  'SCRIPT_SHUT_DOWN',
+  'SCRIPT_NOT_STARTED',
   'DAEMON_DIED',
 ]);
 

@@ -3,6 +3,7 @@
  * `steps/` does the work, `engine.ts` walks. A step that returns something that is no edge does not compile.
  */
 import type { Box } from './box/box.ts';
+import type { ScriptRecord } from './box/script-end.ts';
 import type { Facts, StepName } from './facts.ts';
 import type { Tools } from './tools.ts';
 
@@ -59,6 +60,8 @@ export interface Boot {
   readonly shutdown: Awaited<ReturnType<Box['lastShutdown']>>;
   /** Version on the box now, undefined when unreadable. */
   readonly installed: number | undefined;
+  /** How install_update.sh ended, where that was written down. */
+  readonly script: ScriptRecord | undefined;
   /** What of the updater's own is another than before the script; empty where no script ran. */
   readonly tamperedWith: readonly string[];
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { parseInstalledVersion } from '../protocol/version.ts';
 import { lastHeardOf } from './black-box.ts';
+import { readScriptEnd, scriptEndName } from './box/script-end.ts';
 import { readAbout } from './box/snapshot.ts';
 import { steps } from './engine.ts';
 import type { Because, Update } from './facts.ts';
@@ -42,6 +43,7 @@ export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number
     onTrial: onTrial && at.update !== null && (await isOnTrial(places, at.update.id)),
     shutdown: await box.lastShutdown(),
     installed: await installedVersion(places, (await config()).values),
+    script: await readScriptEnd(join(places.trial, scriptEndName)),
     tamperedWith: at.step === 'install' ? await sealsBroken(at, tools) : [],
   };
   const resumed = resume(at, boot);

@@ -174,6 +174,12 @@ export const errorCodes = {
     meaning: 'a service of the box did not stop, so the update was not installed',
     todo: 'look at that service',
   },
+  SCRIPT_NOT_STARTED: { exit: 6, meaning: 'install_update.sh could not be started', todo: 'read the log' },
+  SCRIPT_SHUT_DOWN: {
+    exit: 6,
+    meaning: 'the box was shut down before install_update.sh came to its end',
+    todo: 'let install_update.sh reboot as the last thing it does, or not at all: the updater reboots by itself',
+  },
   INSTALL_SCRIPT_FAILED: { exit: 6, meaning: 'install_update.sh failed', todo: 'read its output in the log' },
   INSTALL_TIMED_OUT: { exit: 6, meaning: 'install_update.sh took too long', todo: 'read its output in the log' },
   WRITE_FAILED: {

@@ -39,7 +39,7 @@ const ours = ({ what }: Import) => what.includes('/') && !what.startsWith('@') &
 /** Who may import whom, of our own folders (everyone may import their own). The longest prefix counts. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
-  daemon: ['protocol', 'systemd/restore.sh', 'systemd/start.sh', 'package.json'],
+  daemon: ['protocol', 'systemd/restore.sh', 'systemd/script-end.sh', 'systemd/start.sh', 'package.json'],
   ui: ['protocol', 'package.json'],
   'ui/cli.ts': ['protocol', 'ui', 'daemon/main.ts'],
   server: ['protocol', 'package.json'],

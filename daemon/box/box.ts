@@ -46,7 +46,10 @@ export interface Box {
   /** @throws UpdateError SERVICE_NOT_STOPPED when it is still running afterwards */
   stopService(name: string): Promise<void>;
 
-  /** Runs install_update.sh in `folder` as root; the script goes on if this process dies. */
+  /**
+   * Runs install_update.sh in `folder` as root; the script goes on if this process dies.
+   * @throws UpdateError SCRIPT_NOT_STARTED when not a line of it has run
+   */
   runScript(run: ScriptRun): Promise<ScriptEnd>;
   /** Ends whatever is left of the script, children included; fine when nothing runs. */
   killScript(): Promise<void>;
@@ -116,6 +119,8 @@ export interface ScriptRun {
   /** Folders of the box that it may write. */
   readonly writablePaths: readonly string[];
   readonly timeoutMs: number;
+  /** Where it is written down how the script ended, whatever becomes of this process; see `readScriptEnd`. */
+  readonly endFile: string;
   onOutput(text: string): void;
 }
 

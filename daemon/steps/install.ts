@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import type { ErrorCode } from '../../protocol/error-codes.ts';
-import type { At, Step } from '../machine.ts';
+import { neverStarted, scriptEndName } from '../box/script-end.ts';
+import type { At, Boot, Step } from '../machine.ts';
 import { brokenSeal, takeSeal } from '../seal.ts';
 import type { Tools } from '../tools.ts';
 import { installedVersion, writeInstalledVersion } from '../version-on-box.ts';
@@ -12,21 +14,12 @@ import { scriptOutput } from './script-output.ts';
 
 /** Runs the release's own install_update.sh, then proves that it did what it was for. */
 export const install: Step<'install'> = {
-  resume(at, { same, shutdown, installed, tamperedWith }) {
-    // Some scripts reboot by themselves at their end: the box went down in order, with the new VERSION in place.
-    if (!same && shutdown === 'orderly' && installed === at.update.to) {
-      return tamperedWith.length === 0
-        ? { ...at, step: 'reboot' }
-        : rollbackBecause(at, { ...tampered(tamperedWith), step: 'install' });
-    }
-    // A script cut off half-way leaves files of both releases behind.
-    const [code, message] = same
-      ? (['DAEMON_DIED', 'The updater ended while install_update.sh ran.'] as const)
-      : ([
-          'POWER_LOST',
-          `The box ${shutdown === 'orderly' ? 'was shut down' : 'lost power'} while install_update.sh ran.`,
-        ] as const);
-    return rollbackBecause(at, { code, message, step: 'install' });
+  resume(at, boot) {
+    const fault = boot.same
+      ? { code: 'DAEMON_DIED' as const, message: 'The updater ended while install_update.sh ran.' }
+      : faultAfterBoot(at, boot);
+    // Some scripts reboot by themselves as the last thing they do.
+    return fault ? rollbackBecause(at, { ...fault, step: 'install' }) : { ...at, step: 'reboot' };
   },
 
   async run(at, tools) {
@@ -39,6 +32,7 @@ export const install: Step<'install'> = {
       folder,
       writablePaths: at.paths,
       timeoutMs: values.script_timeout_s * 1000,
+      endFile: join(tools.places.trial, scriptEndName),
       onOutput: output.push,
     });
     const scriptTail = output.end();
@@ -57,6 +51,24 @@ export const install: Step<'install'> = {
 };
 
 type FaultFound = { code: ErrorCode; message: string } | undefined;
+
+/** What another boot finds of a script: only one that came to its end before an orderly shutdown did its work. */
+function faultAfterBoot({ update }: At<'install'>, { shutdown, script, installed, tamperedWith }: Boot): FaultFound {
+  // Whatever it wrote may be on the disk by half.
+  if (shutdown === 'cut') return { code: 'POWER_LOST', message: 'The box lost power while install_update.sh ran.' };
+  if (script === undefined || neverStarted(script)) {
+    return { code: 'SCRIPT_NOT_STARTED', message: 'The box went down before install_update.sh was started.' };
+  }
+  if (script.exitCode !== 0) {
+    const found = script.exitCode === null ? 'it was killed' : `it ended with ${script.exitCode}`;
+    return { code: 'SCRIPT_SHUT_DOWN', message: `The box was shut down while install_update.sh ran: ${found}.` };
+  }
+  if (installed !== update.to) {
+    const message = `The box was shut down after install_update.sh, and VERSION says ${installed ?? 'nothing'}, not ${update.to}.`;
+    return { code: 'SCRIPT_SHUT_DOWN', message };
+  }
+  return tamperedWith.length > 0 ? tampered(tamperedWith) : undefined;
+}
 
 function faultOf(
   { exitCode, timedOut }: { exitCode: number | null; timedOut: boolean },

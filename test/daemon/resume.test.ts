@@ -35,11 +35,29 @@ const positions: { [K in Working]: At<K> } = {
   restored: { step: 'restored', ...undoing },
 };
 
-const died: Boot = { same: true, onTrial: false, shutdown: 'orderly', installed: oldVersion, tamperedWith: [] };
-const cut: Boot = { same: false, onTrial: false, shutdown: 'cut', installed: oldVersion, tamperedWith: [] };
+const died: Boot = {
+  same: true,
+  onTrial: false,
+  shutdown: 'orderly',
+  installed: oldVersion,
+  script: undefined,
+  tamperedWith: [],
+};
+const cut: Boot = {
+  same: false,
+  onTrial: false,
+  shutdown: 'cut',
+  installed: oldVersion,
+  script: undefined,
+  tamperedWith: [],
+};
 const orderly: Boot = { ...cut, shutdown: 'orderly' };
 const onTrial = { onTrial: true };
 const newInstalled = { ...onTrial, installed: newVersion };
+/** The script had come to its end. */
+const finished = { ...newInstalled, script: { exitCode: 0, result: 'success' } };
+const shutDown = { because: { code: 'SCRIPT_SHUT_DOWN' }, blame: false };
+const notStarted = { because: { code: 'SCRIPT_NOT_STARTED' }, blame: false };
 
 /** Step in which the daemon ended, how, and the step with which the next one goes on. */
 const table: [string, keyof typeof positions, Boot, string, object?][] = [
@@ -76,12 +94,42 @@ const table: [string, keyof typeof positions, Boot, string, object?][] = [
   ],
   ['Cut_in_install', 'install', { ...cut, ...onTrial }, 'rollback', { because: { code: 'POWER_LOST' }, blame: false }],
   ['Cut_in_install_with_the_new_VERSION', 'install', { ...cut, ...newInstalled }, 'rollback'],
-  ['Script_rebooted_early', 'install', { ...orderly, ...onTrial }, 'rollback'],
-  ['Script_rebooted_at_its_end', 'install', { ...orderly, ...newInstalled }, 'reboot', { bootId: 'boot-1' }],
+  ['Cut_after_the_script', 'install', { ...cut, ...finished }, 'rollback', { because: { code: 'POWER_LOST' } }],
+  ['Killed_after_the_script', 'install', { ...died, ...finished }, 'rollback', { because: { code: 'DAEMON_DIED' } }],
+  ['Script_rebooted_at_its_end', 'install', { ...orderly, ...finished }, 'reboot', { bootId: 'boot-1' }],
+  [
+    'Script_rebooted_and_had_more_to_do',
+    'install',
+    { ...orderly, ...newInstalled, script: { exitCode: null, result: 'timeout' } },
+    'rollback',
+    shutDown,
+  ],
+  [
+    'Script_failed_on_the_way_down',
+    'install',
+    { ...orderly, ...newInstalled, script: { exitCode: 1, result: 'exit-code' } },
+    'rollback',
+    shutDown,
+  ],
+  [
+    'Script_rebooted_without_VERSION',
+    'install',
+    { ...orderly, ...finished, installed: oldVersion },
+    'rollback',
+    shutDown,
+  ],
+  ['Shut_down_before_the_script', 'install', { ...orderly, ...newInstalled }, 'rollback', notStarted],
+  [
+    'Shut_down_and_nothing_could_be_set_up',
+    'install',
+    { ...orderly, ...newInstalled, script: { exitCode: 226, result: 'exit-code' } },
+    'rollback',
+    notStarted,
+  ],
   [
     'Script_rebooted_at_its_end_after_it_masked_the_guard',
     'install',
-    { ...orderly, ...newInstalled, tamperedWith: ['opq-updater-guard.service'] },
+    { ...orderly, ...finished, tamperedWith: ['opq-updater-guard.service'] },
     'rollback',
     { because: { code: 'UPDATER_TAMPERED' }, blame: true },
   ],

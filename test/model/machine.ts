@@ -112,16 +112,22 @@ export function newMachine(root: string) {
     service: async (name) => state(name),
     startService: async (name) => void stopped.delete(name),
     stopService: async (name) => void stopped.add(name),
-    async runScript({ folder }) {
+    async runScript({ folder, endFile }) {
       const to = Number(/(\d+)$/.exec(folder)?.[1]);
       const kind = releases.get(to);
       put(programPath, `${to}\n`);
       await moment(mine);
       if (kind === 'script fails') return { exitCode: 3, timedOut: false };
-      if (kind === 'script reboots early') return end('reboot');
+      if (kind === 'script reboots early') {
+        writeFileSync(endFile, 'result=timeout\ncode=killed\nstatus=KILL\n');
+        return end('reboot');
+      }
       put(versionPath, `${to}\n`);
       await moment(mine);
-      if (kind === 'script reboots at its end') return end('reboot');
+      if (kind === 'script reboots at its end') {
+        writeFileSync(endFile, 'result=success\ncode=exited\nstatus=0\n');
+        return end('reboot');
+      }
       return { exitCode: 0, timedOut: false };
     },
     killScript: async () => {},

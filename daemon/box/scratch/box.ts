@@ -5,6 +5,7 @@ import { UpdateError } from '../../../protocol/errors.ts';
 import type { Box, ScriptEnd, Service } from '../box.ts';
 import { readConditions } from '../conditions.ts';
 import { overridesIn } from '../overrides.ts';
+import { run } from '../run.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
 import { freeBytes, freeInodes, sizeOf } from '../space.ts';
 import { syncFileSystem } from '../sync.ts';
@@ -48,10 +49,10 @@ export function scratchBox(root: string): Box {
       if (now === 'active') throw new UpdateError('SERVICE_NOT_STOPPED', `${name} should be stopped, found it ${now}.`);
     },
 
-    async runScript({ folder, timeoutMs, onOutput }) {
+    async runScript({ folder, timeoutMs, endFile, onOutput }) {
       await refuseForeignScript(folder);
       type Line = { text: string } | ScriptEnd;
-      const last = await askInit<Line>(root, '/script/run', { folder, timeoutMs }, (line) => {
+      const last = await askInit<Line>(root, '/script/run', { folder, timeoutMs, endFile }, (line) => {
         if ('text' in line) onOutput(line.text);
       });
       return last as ScriptEnd;
@@ -59,16 +60,7 @@ export function scratchBox(root: string): Box {
     async killScript() {
       await askInit(root, '/script/kill', {});
     },
-    async runProgram(path, timeoutMs) {
-      const { execa } = await import('execa');
-      const { exitCode, all } = await execa(path, {
-        reject: false,
-        all: true,
-        timeout: timeoutMs,
-        env: { OPQ_BOX_ROOT: root },
-      });
-      return { exitCode: exitCode ?? null, output: all };
-    },
+    runProgram: (path, timeoutMs) => run(path, [], { timeoutMs, env: { OPQ_BOX_ROOT: root } }),
 
     snapshot: (folder, paths, about) => makeSnapshot(root, folder, paths, about),
     snapshotHolds: (folder) => snapshotHolds(root, folder),

@@ -27,6 +27,9 @@ export interface ScratchOptions {
   readonly environment: NodeJS.ProcessEnv;
 }
 
+/** Half a minute on a real box. */
+const scriptGraceMs = 5000;
+
 export interface ScratchInit {
   /** Ends everything in order; resolves when all processes are gone. */
   shutdown(): Promise<void>;
@@ -98,7 +101,7 @@ export async function startScratchBox(options: ScratchOptions, say: (text: strin
       await endGroup(daemon.pid!);
       rmSync(daemonGroup, { force: true });
     }
-    await script.kill();
+    await script.finish(scriptGraceMs);
     await services.stopAll();
     await server.close();
     writeFileSync(orderlyMark, '');

@@ -4,6 +4,7 @@ import { UpdateError } from '../../../protocol/errors.ts';
 import { exists } from '../../files.ts';
 import type { Box } from '../box.ts';
 import { readConditions } from '../conditions.ts';
+import { run } from '../run.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
 import { freeBytes, freeInodes, sizeOf } from '../space.ts';
 import { lookAtUndo, noteAfter, prepareUndo } from '../undo/selective.ts';
@@ -17,8 +18,7 @@ import { unitState } from './unit-state.ts';
 
 /** Node has no unix datagram sockets, so the word to systemd goes through its own program. */
 async function notify(...words: string[]): Promise<void> {
-  const { execa } = await import('execa');
-  await execa('systemd-notify', words, { reject: false, stdio: 'ignore' });
+  await run('systemd-notify', words, { timeoutMs: 60_000 });
 }
 
 /** A real box: systemd is PID 1 and `/` is `/`. */
@@ -55,13 +55,9 @@ export function systemdBox(): Box {
       throw new UpdateError('SERVICE_NOT_STOPPED', `${name} should be stopped, found it ${state}.`);
     },
 
-    runScript,
+    runScript: (script) => runScript(script),
     killScript,
-    async runProgram(path, timeoutMs) {
-      const { execa } = await import('execa');
-      const { exitCode, all } = await execa(path, { reject: false, all: true, timeout: timeoutMs, stdin: 'ignore' });
-      return { exitCode: exitCode ?? null, output: all };
-    },
+    runProgram: (path, timeoutMs) => run(path, [], { timeoutMs }),
 
     snapshot: (folder, paths, about) => makeSnapshot('/', folder, paths, about),
     snapshotHolds: (folder) => snapshotHolds('/', folder),

@@ -1,90 +1,98 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { UpdateError } from '../../../protocol/errors.ts';
+import recorderProgram from '../../../systemd/script-end.sh';
 import type { ScriptEnd, ScriptRun } from '../box.ts';
-import { systemctl } from './systemctl.ts';
-import { unitState } from './unit-state.ts';
+import { neverStarted, readScriptEnd } from '../script-end.ts';
+import { confinement } from './confinement.ts';
+import { goingDown, systemctl } from './systemctl.ts';
 
 /** One name for all: a second script cannot start beside the first, and whoever resumes knows what to stop. */
 export const scriptUnit = 'opq-updater-script.service';
 
-/** Longer than any shutdown takes. */
-const shutdownMs = 30 * 60_000;
-
-/** What install_update.sh runs in. It guards against mistakes: root that wants out gets out, by way of PID 1. */
-const confinement = (paths: readonly string[], timeoutMs: number): Readonly<Record<string, string>> => ({
-  ProtectSystem: 'strict',
-  // Exactly what the snapshot holds: what the script can change on disk is what can be put back.
-  ReadWritePaths: paths.map((path) => `"${path}"`).join(' '),
-  // Ours: a release that changed it could end all updates. As a mount of its own it can neither be replaced nor
-  // removed, and as the folder above is one too, not moved away with it.
-  ReadOnlyPaths: '-/etc/opq/updater_config.json',
-  PrivateTmp: 'yes',
-  ProtectKernelModules: 'yes',
-  ProtectKernelTunables: 'yes',
-  ProtectControlGroups: 'yes',
-  // Whatever it leaves running goes with it.
-  KillMode: 'control-group',
-  TimeoutStopSec: '5',
-  RuntimeMaxSec: `${Math.ceil(timeoutMs / 1000)}`,
-  MemoryMax: '75%',
-  TasksMax: '512',
-  // What programs say of a failed write is looked for in these words.
-  Environment: 'LC_MESSAGES=C',
-  // Old scripts call sudo.
-  NoNewPrivileges: 'no',
-});
+const usual = {
+  /** In memory: what it says is needed in this boot alone. */
+  recorder: '/run/opq-updater/script-end.sh',
+  /** For what its unit itself takes to end it, beyond its time. */
+  graceMs: 2 * 60_000,
+  /** How long a shutdown takes at most to end this process. */
+  shutdownMs: 30 * 60_000,
+};
 
 /**
  * Runs install_update.sh as a transient unit: PID 1's child, not ours, so it is stopped by name whatever became of
- * this process.
+ * this process. How it ended is what its unit wrote down, as systemd-run may be ended by others.
+ * @throws UpdateError SCRIPT_NOT_STARTED
  */
-export async function runScript({ folder, writablePaths, timeoutMs, onOutput }: ScriptRun): Promise<ScriptEnd> {
-  const { execa } = await import('execa');
+export async function runScript(script: ScriptRun, limits = usual): Promise<ScriptEnd> {
+  const { endFile, writablePaths, timeoutMs } = script;
   await killScript();
+  await rm(endFile, { force: true });
+  await mkdir(dirname(limits.recorder), { recursive: true });
+  await writeFile(limits.recorder, recorderProgram);
   // A folder that is not there yet could not be made inside a read-only one; the snapshot has it as absent.
   for (const path of writablePaths) await mkdir(path, { recursive: true });
-  const properties = Object.entries(confinement(writablePaths, timeoutMs)).map(
-    ([key, value]) => `--property=${key}=${value}`,
-  );
+
+  const began = performance.now();
+  const said = await untilGone(script, limits, began + timeoutMs + limits.graceMs);
+  const lasted = performance.now() - began;
+  const record = await readScriptEnd(endFile);
+  // Broken off by the shutdown: the next boot finds the record and judges. This process ends any moment.
+  if (record?.exitCode !== 0 && (await goingDown())) await sleep(limits.shutdownMs);
+  await killScript();
+  const timedOut = lasted >= timeoutMs && (record === undefined || record.result === 'timeout');
+  if (timedOut) return { exitCode: null, timedOut };
+  if (record !== undefined && !neverStarted(record)) return { exitCode: record.exitCode, timedOut };
+  const why = record ? `systemd ended it with ${record.exitCode}` : 'it left no word';
+  throw new UpdateError('SCRIPT_NOT_STARTED', `install_update.sh was not started: ${why}. ${said}`.trim());
+}
+
+/** Starts it and waits until its unit is over; returns the end of what systemd-run and the script said. */
+async function untilGone(script: ScriptRun, { recorder }: typeof usual, deadline: number): Promise<string> {
+  const { execa } = await import('execa');
+  const properties = Object.entries(confinement({ ...script, recorder })).map(([key, value]) => `${key}=${value}`);
   const child = execa(
     'systemd-run',
     [
-      '--wait',
-      '--pipe',
-      '--quiet',
-      '--collect',
-      `--unit=${scriptUnit}`,
-      `--working-directory=${folder}`,
-      ...properties,
-      '--',
-      'bash',
-      './install_update.sh',
+      ...['--wait', '--pipe', '--quiet', '--collect', `--unit=${scriptUnit}`, `--working-directory=${script.folder}`],
+      ...properties.map((property) => `--property=${property}`),
+      ...['--', 'bash', './install_update.sh'],
     ],
-    { reject: false, all: true, buffer: false, stdin: 'ignore', timeout: timeoutMs + 60_000 },
+    { reject: false, all: true, buffer: false, stdin: 'ignore' },
   );
-  child.all.setEncoding('utf8').on('data', onOutput);
-  const began = performance.now();
-  const { exitCode } = await child;
-  await endOfShutdown();
-  const timedOut = performance.now() - began >= timeoutMs;
-  await killScript();
-  return { exitCode: timedOut ? null : (exitCode ?? null), timedOut };
+  let said = '';
+  child.all.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-300);
+    script.onOutput(text);
+  });
+  const over = new AbortController();
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  await Promise.race([
+    // Also where there is no such program; it does not come back while the script's children hold the pipe.
+    child,
+    exited,
+    sleep(Math.max(0, deadline - performance.now()), undefined, { signal: over.signal }).catch(() => {}),
+  ]);
+  over.abort();
+  // It may have been ended by others, and the script goes on.
+  while (performance.now() < deadline && (await isThere())) await sleep(250);
+  child.kill('SIGKILL');
+  // The last lines often say why it failed, but a process that got away may hold the pipe for ever.
+  await Promise.race([child, sleep(1000)]);
+  child.all.destroy();
+  return said;
 }
 
-/**
- * Does not return on a box that is on its way down: that ends the script and this process in any order, and what a
- * script came to that was ended so is for the next boot to find out.
- */
-async function endOfShutdown(): Promise<void> {
-  const { stdout } = await systemctl(['is-system-running']);
-  if (stdout.trim() === 'stopping') await sleep(shutdownMs);
+/** True from its start until systemd is done with it, the record included. */
+async function isThere(): Promise<boolean> {
+  const { stdout } = await systemctl(['show', '--property=ActiveState', '--', scriptUnit]);
+  return !['inactive', 'failed', ''].includes(stdout.trim().replace('ActiveState=', ''));
 }
 
 /** Ends whatever is left of the script, for good; fine when nothing runs. */
 export async function killScript(): Promise<void> {
-  for (let n = 0; n < 50; n++) {
-    const { state } = await unitState(scriptUnit);
-    if (state !== 'active' && state !== 'starting') break;
+  for (let n = 0; n < 50 && (await isThere()); n++) {
     await systemctl(['kill', '--kill-whom=all', '--signal=KILL', scriptUnit]);
     await sleep(100);
   }

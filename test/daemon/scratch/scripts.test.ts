@@ -5,7 +5,7 @@ import type { HistoryEntry } from '../../../protocol/views.ts';
 import { isAlive } from '../../support/processes.ts';
 import { it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
 import { codeOf, expectUsable, expectWhole } from '../../support/scratch-expectations.ts';
-import { release, type ScriptLines } from '../../support/scratch-release.ts';
+import { held, release, type ScriptLines } from '../../support/scratch-release.ts';
 
 const version = 1_550_000_002;
 const box = '$OPQ_BOX_ROOT';
@@ -24,9 +24,9 @@ describe('A release is confirmed whose script', () => {
   const scripts: [string, Script][] = [
     ['leaves VERSION as it was', { end: `echo ${oldRelease.version} >${versionFile}` }],
     ['forgets VERSION', { end: `rm ${versionFile}` }],
-    ['reboots by itself at its end', { end: 'reboot\nsleep 1000', also: rebootedOnce }],
-    ['reboots by itself in other words', { end: 'sudo -n systemctl reboot\nsleep 1000', also: rebootedOnce }],
-    ['reboots by itself and is done at once', { end: 'reboot', also: rebootedOnce }],
+    ['reboots by itself at its end', { end: 'reboot', also: rebootedOnce }],
+    ['reboots by itself in other words', { end: 'sudo -n systemctl reboot', also: rebootedOnce }],
+    ['reboots by itself and takes a moment to end', { end: 'reboot\nsleep 1', also: rebootedOnce }],
     [
       'leaves a process behind',
       {
@@ -112,7 +112,14 @@ describe('The earlier release is put back when install_update.sh', () => {
       { end: 'seq 1000; echo "cp: error writing: No space left on device" >&2' },
     ],
     ['writes another VERSION', 'WRONG_VERSION_INSTALLED', 'is not taken again', { end: `echo 7 >${versionFile}` }],
-    ['reboots before it is done', 'POWER_LOST', 'is taken again', { middle: 'reboot\nsleep 1000' }],
+    ['reboots before it is done', 'SCRIPT_SHUT_DOWN', 'is taken again', { middle: 'reboot\nsleep 1000' }],
+    [
+      'reboots with VERSION in place and more to do',
+      'SCRIPT_SHUT_DOWN',
+      'is taken again',
+      { end: 'reboot\nsleep 1000' },
+    ],
+    ['reboots and fails then', 'SCRIPT_SHUT_DOWN', 'is taken again', { end: 'reboot\nsleep 1\nexit 1' }],
     [
       'kills the updater',
       'DAEMON_DIED',
@@ -171,6 +178,21 @@ describe('The earlier release is put back when install_update.sh', () => {
     expect(box.has('var/lib/opq-updater/quarantine.json')).toBe(again === 'is not taken again');
     if (again === 'is taken again') await expectUsable(box, publisher);
   });
+});
+
+it('puts the earlier release back when somebody shuts the box down while install_update.sh runs', async ({
+  newBox,
+  publisher,
+}) => {
+  const slow = release(version, { script: { end: held } });
+  const box = await newBox();
+  const id = await box.install(await publisher.stick(slow));
+  await box.until('the end of the script', () => box.has('var/held'));
+  await box.shutdown();
+  await box.boot();
+  expect(await box.ended(id)).toMatchObject({ outcome: 'rolled back', because: { code: 'SCRIPT_SHUT_DOWN' } });
+  await expectWhole(box, oldRelease);
+  await expectUsable(box, publisher);
 });
 
 it('puts the earlier release back and starts it though nothing can be written down any more', async ({

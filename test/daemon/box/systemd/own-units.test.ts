@@ -12,7 +12,7 @@ const names = ['.service', '-control.socket', '-page.socket', '-guard.service', 
 
 /** systemctl show as it is with our units in place; `over` replaces lines of one of them. */
 async function aBox(over: { unit?: string; lines?: string } = {}) {
-  const played = await playSystemd({ systemctl: '[ "$2" != show ] || cat "$played/show"' });
+  const played = await playSystemd({ systemctl: 'case " $* " in *" show "*) cat "$played/show" ;; esac' });
   const units = join(played.folder, 'system');
   await mkdir(units);
   await writeFile(join(played.folder, 'guard'), '[Service]\n');

@@ -1,0 +1,8 @@
+#!/bin/sh
+# script-end.sh FILE - writes down how install_update.sh ended; ExecStopPost= of its unit, see systemd.exec(5).
+#
+# systemd calls it whatever became of the updater, also while the box goes down: what the next boot finds here is the
+# only word of a script that rebooted the box by itself. Whole or not there: FILE is on the disk when this ends.
+set -u
+printf 'result=%s\ncode=%s\nstatus=%s\n' "${SERVICE_RESULT:-}" "${EXIT_CODE:-}" "${EXIT_STATUS:-}" >"$1.new" &&
+    sync "$1.new" && mv "$1.new" "$1" && sync "$(dirname "$1")"

@@ -61,8 +61,8 @@ const verifiedSchema = z.object({
 /** What the package says of itself: made by `verify` alone, once the signature held. */
 export type VerifiedRelease = Readonly<z.output<typeof verifiedSchema>>;
 
-const baselineSchema = z.record(z.string(), z.enum(['active', 'failed', 'inactive', 'absent']));
-/** State of each service before it was stopped: what health is measured against. */
+const baselineSchema = z.record(z.string(), z.enum(['active', 'by hand', 'failed', 'inactive', 'absent']));
+/** State of each service before it was stopped: what health is measured against. `by hand` = up, but no boot starts it. */
 export type Baseline = Readonly<z.output<typeof baselineSchema>>;
 
 const becauseSchema = z.object({ code: errorCode, message: z.string(), step });

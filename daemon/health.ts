@@ -66,15 +66,25 @@ async function look(baseline: Baseline, { box }: Tools) {
     const service = await box.service(name);
     restarts[name] = service.restarts;
     if (!expectsUp(before, service) || service.state === 'active') continue;
-    trouble ??= `${name} was ${before === 'absent' ? 'not there' : before} before and is ${service.state} now`;
+    trouble ??= `${name} was ${words[before]} before and is ${service.state} now`;
     failed ||= service.state === 'failed' || service.state === 'absent';
   }
   return { restarts, trouble, failed };
 }
 
+const words: Readonly<Record<Baseline[string], string>> = {
+  active: 'active',
+  'by hand': 'active',
+  failed: 'failed',
+  inactive: 'inactive',
+  absent: 'not there',
+};
+
 /** A service that was up must be up; one that the release brought must be up if it is there at all. */
 const expectsUp = (before: Baseline[string], now: Service): boolean =>
-  before === 'active' || (before === 'absent' && now.state !== 'absent' && now.state !== 'inactive');
+  before === 'active' ||
+  before === 'by hand' ||
+  (before === 'absent' && now.state !== 'absent' && now.state !== 'inactive');
 
 /** Runs the owner's own checks; the first that objects, in its words. */
 async function askPrograms({ box, places, config, log }: Tools): Promise<string | undefined> {

@@ -42,6 +42,7 @@ export interface Box {
    */
   ownUnits(): Promise<Readonly<Record<string, string>>>;
   service(name: string): Promise<Service>;
+  /** Returns when its start is under way. @throws UpdateError INTERNAL when it cannot be */
   startService(name: string): Promise<void>;
   /** @throws UpdateError SERVICE_NOT_STOPPED when it is still running afterwards */
   stopService(name: string): Promise<void>;
@@ -111,6 +112,8 @@ export interface Service {
   readonly state: 'active' | 'starting' | 'failed' | 'inactive' | 'absent';
   /** How often it was restarted by itself in this boot. */
   readonly restarts: number;
+  /** True: no boot starts it; whoever wants it has to. */
+  readonly byHand: boolean;
 }
 
 export interface ScriptRun {

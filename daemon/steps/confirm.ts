@@ -13,6 +13,7 @@ import { installedVersion } from '../version-on-box.ts';
 import { broughtUpdater } from './bring-updater.ts';
 import { noteAfter } from './note-after.ts';
 import { rollbackBecause } from './rollback.ts';
+import { startAgain } from './stop.ts';
 
 /** Confirms by local health alone: the update server may be down, that says nothing of this release. */
 export const confirm: Step<'confirm'> = {
@@ -42,6 +43,9 @@ export const confirm: Step<'confirm'> = {
     }
     // A script that rebooted by itself left no time for it.
     await noteAfter(tools);
+    // No boot starts them. Those that one does start are the release's to have started.
+    const byHand = Object.entries(at.baseline).filter(([, before]) => before === 'by hand');
+    await startAgain(Object.fromEntries(byHand), tools);
     const health = await becomesHealthy(at, tools);
     if (undoAsked()) {
       return rollbackBecause(at, { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'confirm' });

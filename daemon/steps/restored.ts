@@ -16,8 +16,8 @@ export const restored: Step<'restored'> = {
     const { places, clock, log } = tools;
     // What the script left in memory goes with a reboot; if it never ran, starting the services is enough.
     if (at.scriptStarted) await anotherBoot(at.bootId, tools);
-    else await startAgain(at.baseline, tools);
     await proveVersion(at, tools);
+    await startWhatIsDown(at, tools);
     // Known by now, and no slow service may keep it from being remembered.
     if (at.blame && at.update.sha256) {
       const { sha256, to } = at.update;
@@ -42,6 +42,14 @@ async function proveVersion({ update }: At<'restored'>, { places, config }: Tool
     'RESTORE_FAILED',
     `VERSION should say ${update.from ?? 'nothing'}, found ${found ?? 'nothing'}.`,
   );
+}
+
+/** After another boot those that no boot starts, and any that failed meanwhile. */
+async function startWhatIsDown({ baseline }: At<'restored'>, tools: Tools): Promise<void> {
+  const names = running(baseline);
+  const states = await Promise.all(names.map(async (name) => (await tools.box.service(name)).state));
+  const down = names.filter((_, n) => states[n] === 'inactive' || states[n] === 'failed');
+  await startAgain(Object.fromEntries(down.map((name) => [name, 'active'])), tools);
 }
 
 /** Long, as a box with a slow SD card and a cold cache starts slowly. */

@@ -60,9 +60,10 @@ export async function aboutOf(
 async function takeBaseline({ box }: Tools, services: readonly string[]): Promise<Baseline> {
   const baseline: Record<string, Baseline[string]> = {};
   for (const name of services) {
-    const { state } = await box.service(name);
+    const { state, byHand } = await box.service(name);
     // On its way up counts as up: it would have been.
-    baseline[name] = state === 'starting' ? 'active' : state;
+    const up = state === 'active' || state === 'starting';
+    baseline[name] = up ? (byHand ? 'by hand' : 'active') : state;
   }
   return baseline;
 }

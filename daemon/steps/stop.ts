@@ -48,8 +48,9 @@ export const stop: Step<'stop'> = {
 
 /** Services that were up before the update, in the order of the configuration. */
 export const running = (baseline: Readonly<Record<string, string>>): string[] =>
-  Object.keys(baseline).filter((name) => baseline[name] === 'active');
+  Object.keys(baseline).filter((name) => baseline[name] === 'active' || baseline[name] === 'by hand');
 
+/** The best that can be done for them: one that does not start is logged. */
 export async function startAgain(baseline: Readonly<Record<string, string>>, { box, log }: Tools): Promise<void> {
   for (const name of running(baseline)) {
     await box.startService(name).catch((error) => log.error(`${name} could not be started again`, error));

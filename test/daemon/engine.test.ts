@@ -194,6 +194,7 @@ it('removes what a release added when it puts the earlier one back', async () =>
   box.box.service = async () => ({
     state: (await box.version()) === String(newVersion) ? 'failed' : 'active',
     restarts: 0,
+    byHand: false,
   });
   await writeFile(
     box.places.config,
@@ -208,9 +209,34 @@ it('removes what a release added when it puts the earlier one back', async () =>
 
 it('confirms with the update server down and the services as they were', async () => {
   const box = await scene();
-  box.services.set(service, { state: 'failed', restarts: 5 });
+  box.services.set(service, { state: 'failed', restarts: 5, byHand: false });
   const { rest } = await run(box);
   expect(rest).toMatchObject({ because: null });
+});
+
+it('starts a service that ran though no boot starts it, in the new release and after an undo', async () => {
+  const byHand = { state: 'active', restarts: 0, byHand: true } as const;
+  const good = await scene();
+  good.services.set(service, byHand);
+  expect((await run(good)).rest).toMatchObject({ because: null });
+  expect(good.calls).toEqual([`stopService ${service}`, 'runScript', 'reboot', `startService ${service}`]);
+
+  const bad = await scene({ runScript: async () => ({ exitCode: 1, timedOut: false }) });
+  bad.services.set(service, byHand);
+  expect((await run(bad)).rest).toMatchObject({ because: { code: 'INSTALL_SCRIPT_FAILED' } });
+  expect(bad.services.get(service)?.state).toBe('active');
+});
+
+it('does not start for a new release what a boot started before', async () => {
+  const box = await scene();
+  box.tools.clock.monotonic = fastClock();
+  const nextBoot = box.box.reboot;
+  box.box.reboot = async () => {
+    await nextBoot();
+    if ((await box.version()) === String(newVersion)) await box.tools.box.stopService(service);
+  };
+  expect((await run(box)).rest).toMatchObject({ because: { code: 'HEALTH_FAILED' } });
+  expect(box.calls.slice(0, box.calls.indexOf('restore'))).not.toContain(`startService ${service}`);
 });
 
 it('is stuck, not idle, when the copy of the earlier release is damaged, and touches nothing then', async () => {

@@ -79,9 +79,13 @@ export function newMachine(root: string) {
 
   const runs = (): number => Number.parseInt(text(programPath), 10);
   const state = (name: string) => {
-    if (name !== service) return { state: 'absent' as const, restarts: 0 };
-    if (stopped.has(name)) return { state: 'inactive' as const, restarts: 0 };
-    return { state: releases.get(runs()) === 'service fails' ? ('failed' as const) : ('active' as const), restarts: 0 };
+    if (name !== service) return { state: 'absent' as const, restarts: 0, byHand: false };
+    if (stopped.has(name)) return { state: 'inactive' as const, restarts: 0, byHand: false };
+    return {
+      state: releases.get(runs()) === 'service fails' ? ('failed' as const) : ('active' as const),
+      restarts: 0,
+      byHand: false,
+    };
   };
 
   function needSpace(): void {

@@ -44,6 +44,8 @@ export interface Scene {
   version(): Promise<string>;
 }
 
+const usual = { restarts: 0, byHand: false };
+
 export async function scene(
   over: Partial<Box> = {},
   work: Partial<Record<TaskName, () => unknown>> = {},
@@ -69,13 +71,14 @@ export async function scene(
   await put('/run/opq-updater/heartbeat', '100\n');
 
   const calls: string[] = [];
-  const services = new Map<string, Service>([[service, { state: 'active', restarts: 0 }]]);
+  const services = new Map<string, Service>([[service, { state: 'active', ...usual }]]);
   let boot = 1;
   let shutdown: 'orderly' | 'cut' = 'orderly';
   const nextBoot = (how: 'orderly' | 'cut') => {
     boot++;
     shutdown = how;
-    for (const name of services.keys()) services.set(name, { state: 'active', restarts: 0 });
+    for (const [name, before] of services)
+      services.set(name, { ...before, state: before.byHand ? 'inactive' : 'active', restarts: 0 });
   };
   const played: Box = {
     kind: 'scratch',
@@ -93,9 +96,9 @@ export async function scene(
     freeInodes: async () => 2 ** 20,
     gateway: async () => 'none',
     ownUnits: async () => ({}),
-    service: async (name) => services.get(name) ?? { state: 'absent', restarts: 0 },
-    startService: async (name) => void services.set(name, { state: 'active', restarts: 0 }),
-    stopService: async (name) => void services.set(name, { state: 'inactive', restarts: 0 }),
+    service: async (name) => services.get(name) ?? { state: 'absent', ...usual },
+    startService: async (name) => void services.set(name, { ...usual, ...services.get(name), state: 'active' }),
+    stopService: async (name) => void services.set(name, { ...usual, ...services.get(name), state: 'inactive' }),
     async runScript() {
       await put(versionPath, `${newVersion}\n`);
       await put('/usr/local/box-config-daemon/run.sh', 'new\n');

@@ -86,9 +86,10 @@ export function supervise(root: string, environment: NodeJS.ProcessEnv, say: (te
     stopAll: () => Promise.all([...services.keys()].map(stop)),
     async state(name: string): Promise<Service> {
       const service = services.get(name);
-      const there = service?.child !== undefined || (await readUnit(root, name)) !== undefined;
-      if (!there) return { state: 'absent', restarts: 0 };
-      return { state: service?.state ?? 'inactive', restarts: service?.restarts ?? 0 };
+      const unit = await readUnit(root, name);
+      const byHand = !unit?.enabled;
+      if (!unit && !service?.child) return { state: 'absent', restarts: 0, byHand };
+      return { state: service?.state ?? 'inactive', restarts: service?.restarts ?? 0, byHand };
     },
   };
 }

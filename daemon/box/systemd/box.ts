@@ -46,7 +46,9 @@ export function systemdBox(): Box {
     ownUnits: () => ownUnits(),
     service: unitState,
     async startService(name) {
-      await systemctl(['start', '--', name]);
+      // Whether it comes up is seen in its state: one that takes minutes must not hold up the others.
+      const { exitCode, stderr } = await systemctl(['start', '--no-block', '--', name]);
+      if (exitCode !== 0) throw new UpdateError('INTERNAL', `${name} could not be started: ${stderr.trim()}`);
     },
     async stopService(name) {
       await systemctl(['stop', '--', name]);

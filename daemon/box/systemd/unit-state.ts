@@ -1,7 +1,9 @@
 import type { Service } from '../box.ts';
 import { systemctl } from './systemctl.ts';
 
-const properties = ['LoadState', 'ActiveState', 'SubState', 'NRestarts', 'UnitFileState'] as const;
+/** What starts a unit beside a person or a program. */
+const starters = ['WantedBy', 'RequiredBy', 'UpheldBy', 'TriggeredBy'] as const;
+const properties = ['LoadState', 'ActiveState', 'NRestarts', 'UnitFileState', ...starters] as const;
 
 /** How a unit is, in the few words that an update needs. */
 export async function unitState(name: string): Promise<Service> {
@@ -10,19 +12,24 @@ export async function unitState(name: string): Promise<Service> {
     (typeof properties)[number],
     string
   >;
-  const restarts = Number(value.NRestarts) || 0;
-  if (value.LoadState !== 'loaded') return { state: 'absent', restarts };
+  const rest = { restarts: Number(value.NRestarts) || 0, byHand: isByHand(value) };
+  if (value.LoadState !== 'loaded') return { state: 'absent', ...rest };
   switch (value.ActiveState) {
     // A oneshot that has done its work and remains counts as up, as systemd itself counts it.
     case 'active':
     case 'reloading':
-      return { state: 'active', restarts };
+      return { state: 'active', ...rest };
     // Between two tries of Restart= it is "activating (auto-restart)".
     case 'activating':
-      return { state: 'starting', restarts };
+      return { state: 'starting', ...rest };
     case 'failed':
-      return { state: 'failed', restarts };
+      return { state: 'failed', ...rest };
     default:
-      return { state: 'inactive', restarts };
+      return { state: 'inactive', ...rest };
   }
 }
+
+/** What starts it until the next boot only (`enable --runtime`) does not count. */
+const isByHand = (value: Partial<Record<(typeof properties)[number], string>>): boolean =>
+  value.UnitFileState === 'enabled-runtime' ||
+  (value.UnitFileState !== 'enabled' && starters.every((name) => !value[name]));

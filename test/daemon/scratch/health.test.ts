@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
+import { isAlive } from '../../support/processes.ts';
 import { it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
 import { codeOf, expectUsable, expectWhole } from '../../support/scratch-expectations.ts';
 import { release } from '../../support/scratch-release.ts';
@@ -70,6 +71,23 @@ describe.concurrent('After the reboot', () => {
     const entry = await box.ended(await box.install(await publisher.stick(good)));
     expect(entry.outcome).toBe('confirmed');
     await box.until('the new service', () => box.serving() === version);
+  });
+
+  it('keeps a service running that somebody started by hand, through an update and through an undo', async ({
+    newBox,
+    publisher,
+  }) => {
+    const box = await newBox({ config: { services: ['box-config-daemon.service', 'by-hand.service'] } });
+    const running = `echo $$ >"$OPQ_BOX_ROOT/var/by-hand"; exec sleep 1000000`;
+    writeFileSync(box.at('usr/local/by-hand'), `#!/bin/sh\n${running}\n`, { mode: 0o755 });
+    writeFileSync(box.at('etc/systemd/system/by-hand.service'), '[Service]\nExecStart=/usr/local/by-hand\n');
+    await box.systemctl('start', 'by-hand.service');
+    const isUp = () => box.has('var/by-hand') && isAlive(Number(readFileSync(box.at('var/by-hand'), 'utf8')));
+    expect((await box.ended(await box.install(await publisher.stick(good)))).outcome).toBe('confirmed');
+    await box.until('the service', isUp);
+    const bad = release(version + 1, { script: { end: 'exit 1' } });
+    expect((await box.ended(await box.install(await publisher.stick(bad)))).outcome).toBe('rolled back');
+    await box.until('the service again', isUp);
   });
 
   it('puts a release back that is asked back in the moment of its confirmation', async ({ newBox, publisher }) => {

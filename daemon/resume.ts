@@ -28,7 +28,7 @@ export async function whereWeWere(tools: Tools): Promise<{ at: At; tries: number
   if (found.kind !== 'entry' || found.entry.at.step === 'stop') await bringStuckBack(places);
   const onTrial = await exists(places.trial);
   const guard = onTrial ? await guardsWord(places.trial) : undefined;
-  if (guard) return { at: await afterGuard(tools, found, guard), tries: 0 };
+  if (guard && !isTakenUp(found, guard)) return { at: await afterGuard(tools, found, guard), tries: 0 };
   if (found.kind !== 'entry') {
     const lost: Because = {
       code: 'JOURNAL_UNREADABLE',
@@ -87,6 +87,16 @@ async function guardsWord(trial: string): Promise<GuardsWord | undefined> {
     if (reason) return { reason, done };
   }
   return undefined;
+}
+
+/**
+ * What it did is in the journal already: from there on the tries are counted, so that they come to an end. What a
+ * person did meanwhile, or it began once more, is not.
+ */
+function isTakenUp(found: Found, { reason, done }: GuardsWord): boolean {
+  if (found.kind !== 'entry' || reason === 'person') return false;
+  const { step } = found.entry.at;
+  return step === 'stuck' || (step === 'restored' && done);
 }
 
 const guardsReasons: Readonly<Record<string, string>> = {

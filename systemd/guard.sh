@@ -7,7 +7,7 @@
 #   watch     the updater's heartbeat stays away, or the trial outlasts its end, though the box stays up.
 # Each of the two is enough. What it did it leaves in trial/guard, for the updater to finish and to tell.
 #
-# trial/about     key=value lines from the updater: trial_boots, trial_deadline_s, heartbeat_s
+# trial/about     key=value lines from the updater: trial_boots, trial_deadline_s, heartbeat_s, script_timeout_s
 # trial/guard-begun  reason=REASON, from before the guard touches anything until the updater has told of it: where
 #                 trial/guard is not there too, it was cut off in the middle, and goes on before anything else may judge
 # trial/boots     boots on trial since the updater last reported; the updater sets it to 0
@@ -71,10 +71,17 @@ put_back() { # REASON SENTENCE
         put "$trial/guard" "reason=$1"
     else
         say "the earlier release could not be put back (try $tries)"
-        [ "$1" != boots ] || return 1
+        # This boot has just begun: another one would find the same.
+        [ "$1" != boots ] || { give_back; return 1; }
     fi
     # What the release has left in memory goes too; units that came back are read.
-    "$systemctl" --no-block reboot
+    "$systemctl" --no-block --check-inhibitors=no reboot || "$systemctl" --force reboot || { give_back; return 1; }
+}
+
+# The updater has more ways than the guard, and is the only one that can tell: it is never left stopped.
+give_back() {
+    "$systemctl" daemon-reload
+    "$systemctl" --no-block start opq-updater-control.socket opq-updater-page.socket opq-updater.service
 }
 
 boot() {
@@ -104,8 +111,8 @@ watch() {
         put_back heartbeat "no sign of the updater for $silent s"
         return
     fi
-    # The updater ends a trial by itself at its deadline; this is for one that is alive and does not.
-    limit=$(($(number "$trial/about" 1800 trial_deadline_s) * 2 + 600))
+    # The updater ends a script and a trial by itself; this is for one that is alive and does not.
+    limit=$(($(number "$trial/about" 600 script_timeout_s) + $(number "$trial/about" 1800 trial_deadline_s) * 2 + 600))
     lasted=$((now - $(number "$run/trial" 0)))
     [ "$lasted" -le "$limit" ] || put_back deadline "on trial for $lasted s in this boot"
 }

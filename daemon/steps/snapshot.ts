@@ -52,6 +52,7 @@ export async function aboutOf(
     trial_deadline_s: values.trial_deadline_s,
     heartbeat_s: values.trial_heartbeat_s,
     journal: newestFormat(),
+    script_timeout_s: values.script_timeout_s,
     // No release to go back to on purpose once this update is confirmed.
     whole: (await isBetweenReleases(places)) ? 'no' : 'yes',
   };

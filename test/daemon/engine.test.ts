@@ -386,16 +386,46 @@ it.each(['boots', 'heartbeat', 'deadline'])('finishes what the guard put back be
   expect(box.calls).toEqual([]);
 });
 
+it('does not finish for ever what the guard put back, when it cannot be finished', async () => {
+  const box = await scene();
+  // VERSION is not what it should be.
+  const about = { update: 'u1', from: newVersion, to: oldVersion };
+  await box.box.snapshot(box.places.trial, ['/usr/local/box-config-daemon'], about);
+  await writeFile(`${box.places.trial}/guard`, 'reason=heartbeat\n');
+  const found: string[] = [];
+  for (let boot = 0; boot < 6; boot++) {
+    const { at } = await whereWeWere(box.tools);
+    found.push(at.step);
+    if (at.step !== 'stuck') expect(await follow(at, box.tools)).toMatchObject({ step: 'stuck' });
+    box.nextBoot('cut');
+  }
+  expect(found).toEqual(['restored', 'rollback', 'rollback', 'rollback', 'stuck', 'stuck']);
+});
+
+it('counts how often it began to finish what the guard put back', async () => {
+  const box = await scene();
+  await box.box.snapshot(box.places.trial, ['/usr/local/box-config-daemon'], { update: 'u1', from: oldVersion, to: 1 });
+  await writeFile(`${box.places.trial}/guard`, 'reason=heartbeat\n');
+  const { at } = await whereWeWere(box.tools);
+  await saveJournal(box.places, { at, bootId: 'boot-1', tries: 7 });
+  expect(await whereWeWere(box.tools)).toMatchObject({ at: { step: 'restored' }, tries: 7 });
+});
+
 it('hands the guard the limits of the configuration with the snapshot', async () => {
   const box = await scene();
-  const limits = { trial_boots: 5, trial_deadline_s: 900, trial_heartbeat_s: 180 };
+  const limits = { trial_boots: 5, trial_deadline_s: 900, trial_heartbeat_s: 180, script_timeout_s: 77 };
   await writeFile(
     box.places.config,
     JSON.stringify({ ...JSON.parse(await readFile(box.places.config, 'utf8')), ...limits }),
   );
   await run(box);
   const about = await readAbout(box.places.previous);
-  expect(about).toMatchObject({ trial_boots: '5', trial_deadline_s: '900', heartbeat_s: '180' });
+  expect(about).toMatchObject({
+    trial_boots: '5',
+    trial_deadline_s: '900',
+    heartbeat_s: '180',
+    script_timeout_s: '77',
+  });
 });
 
 /** A release that brings version 1.3.0 of the updater, where 1.0.0 runs. */

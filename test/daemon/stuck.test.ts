@@ -29,7 +29,7 @@ async function stuckBox() {
     },
     async stopService(name) {
       if (play.stopFails) throw new UpdateError('SERVICE_NOT_STOPPED', 'played');
-      box.services.set(name, { state: 'inactive', restarts: 0 });
+      box.services.set(name, { state: 'inactive', restarts: 0, byHand: false });
     },
   });
   const { restore } = box.box;

@@ -23,7 +23,15 @@ async function boxOnTrial(shell: readonly string[]) {
   };
   await mkdir(state, { recursive: true });
   await put('etc/opq/release', 'old\n');
-  const about = { update: 'u1', from: 1, to: 2, trial_boots: 3, trial_deadline_s: 1800, heartbeat_s: 600 };
+  const about = {
+    update: 'u1',
+    from: 1,
+    to: 2,
+    trial_boots: 3,
+    trial_deadline_s: 1800,
+    heartbeat_s: 600,
+    script_timeout_s: 300,
+  };
   await makeSnapshot(root, trial, ['/etc/opq', '/etc/added'], about);
   await put('etc/opq/release', 'new\n');
   await put('etc/opq/added', 'new\n');
@@ -70,7 +78,7 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
     expect(await box.release()).toBe('old');
     expect(await box.added()).toEqual([false, false]);
     expect(await box.verdict()).toBe('reason=boots\n');
-    expect(await box.calls()).toContain('--no-block reboot');
+    expect(await box.calls()).toContain('--no-block --check-inhibitors=no reboot');
   });
 
   it('begins its count again when the updater reports', async () => {
@@ -107,7 +115,7 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
       const [kill, stop, reboot] = await box.calls();
       expect(kill).toMatch(/^kill .*opq-updater.service opq-updater-script.service$/);
       expect(stop).toMatch(/^stop .*opq-updater.service/);
-      expect(reboot).toBe('--no-block reboot');
+      expect(reboot).toBe('--no-block --check-inhibitors=no reboot');
     },
   );
 
@@ -115,6 +123,10 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
     const box = await boxOnTrial(shell);
     await box.put('uptime', '4500.00 1.00\n');
     await box.put('run/opq-updater/heartbeat', '4490\n');
+    // Twice the trial, the script's time and ten minutes.
+    expect(box.guard('watch')).toBe(0);
+    expect(await box.verdict()).toBe(undefined);
+    await box.put('uptime', '4501.00 1.00\n');
     expect(box.guard('watch')).toBe(0);
     expect(await box.verdict()).toBe('reason=deadline\n');
   });
@@ -152,6 +164,35 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
     expect((await box.calls()).filter((call) => call.includes('reboot'))).toHaveLength(3);
     // Nothing is half done: an updater that comes up after all may judge the release.
     expect(await exists(join(box.trial, 'guard-begun'))).toBe(false);
+  });
+
+  it('leaves the updater running where it cannot put anything back at the start of a boot', async () => {
+    const box = await boxOnTrial(shell);
+    execFileSync('truncate', ['--size=100', join(box.trial, 'tree.tar')]);
+    for (let boot = 0; boot < 9; boot++) {
+      box.guard('boot');
+      const calls = (await box.calls()).filter((call) => call !== '');
+      if (calls.some((call) => call.startsWith('stop '))) {
+        expect(calls.at(-1)).toMatch(/^--no-block start .*opq-updater.service$/);
+      }
+    }
+    expect((await box.calls()).filter((call) => call.startsWith('stop '))).toHaveLength(3);
+    expect((await box.calls()).filter((call) => call.includes('reboot'))).toEqual([]);
+  });
+
+  it('leaves the updater running on a box that does not reboot', async () => {
+    const box = await boxOnTrial(shell);
+    await box.put('uptime', '701.00 1.00\n');
+    await box.put('systemctl', `#!/bin/sh\necho "$*" >>${box.at('calls')}\n! echo "$*" | grep -q reboot\n`);
+    expect(box.guard('watch')).toBe(1);
+    expect(await box.release()).toBe('old');
+    const calls = (await box.calls()).filter((call) => call !== '');
+    expect(calls.slice(-4).map((call) => call.split(' opq')[0])).toEqual([
+      '--no-block --check-inhibitors=no reboot',
+      '--force reboot',
+      'daemon-reload',
+      '--no-block start',
+    ]);
   });
 
   it('tells an orderly shutdown from a cut, once', async () => {

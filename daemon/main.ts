@@ -129,7 +129,7 @@ async function runOffline(args: string[]): Promise<number> {
     console.log(`The release ${to ?? 'from before the update'} is put back.`);
     console.log(reboots ? 'The box reboots.' : 'Start the box anew: the updater goes on from there.');
   }
-  if (reboots) await box.reboot();
+  if (reboots) await box.reboot('orderly');
   return 0;
 }
 

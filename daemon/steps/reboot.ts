@@ -14,26 +14,40 @@ export const reboot: Step<'reboot'> = {
   },
 };
 
-/** Long enough for services that stop slowly. */
-const patienceMs = 5 * 60_000;
+/** In order as long as there is hope; forced, no service ends well, but what was synced is on the disk. */
+const ways = [
+  // Long enough for services that stop slowly.
+  { way: 'orderly', tries: 4, patienceMs: 5 * 60_000 },
+  { way: 'forced', tries: 2, patienceMs: 60_000 },
+] as const;
+const betweenTriesMs = 5000;
 
 /**
  * Returns at once in another boot than `bootId`; otherwise reboots, which ends this process.
- * @throws UpdateError REBOOT_FAILED when the box is still up minutes later
+ * @throws UpdateError REBOOT_FAILED when the box is still up after all that could be done
  */
 export async function anotherBoot(bootId: string, { box, clock, log }: Tools): Promise<void> {
   if ((await box.bootId()) !== bootId) return;
-  log.info('reboots');
-  await box.sync();
-  await box.reboot();
-  const end = clock.monotonic() + patienceMs;
-  while ((await box.bootId()) === bootId) {
-    if (clock.monotonic() > end) {
-      throw new UpdateError(
-        'REBOOT_FAILED',
-        `The box is still up ${patienceMs / 60_000} minutes after it was told to reboot.`,
-      );
+  for (const { way, tries, patienceMs } of ways) {
+    for (let n = 0; n < tries; n++) {
+      if (n > 0) await clock.sleep(betweenTriesMs);
+      log.info('reboots', { way });
+      await box.sync();
+      try {
+        await box.reboot(way);
+        if (await isLeft(bootId, patienceMs)) return;
+        break;
+      } catch (error) {
+        log.error('the box does not take the order to reboot', error);
+      }
     }
-    await clock.sleep(250);
+  }
+  throw new UpdateError('REBOOT_FAILED', 'The box is still up though it was told to reboot, at last by force.');
+
+  async function isLeft(boot: string, patienceMs: number): Promise<boolean> {
+    for (const end = clock.monotonic() + patienceMs; clock.monotonic() <= end; await clock.sleep(250)) {
+      if ((await box.bootId()) !== boot) return true;
+    }
+    return false;
   }
 }

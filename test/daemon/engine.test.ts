@@ -34,7 +34,7 @@ it('takes a good release through every step and confirms it after the reboot', a
   const { trace, rest } = await run(box);
   expect(trace).toEqual([...upTo('confirm'), 'idle']);
   expect(rest).toMatchObject({ step: 'idle', because: null });
-  expect(box.calls).toEqual([`stopService ${service}`, 'runScript', 'reboot']);
+  expect(box.calls).toEqual([`stopService ${service}`, 'runScript', 'reboot orderly']);
   expect(await box.version()).toBe(String(newVersion));
   expect(await exists(box.places.trial)).toBe(false);
   expect(await exists(box.places.previous)).toBe(true);
@@ -99,7 +99,7 @@ it.each(failures)(
     expect(trace).toEqual([...upTo('install'), ...wayBack]);
     expect(rest).toMatchObject({ step: 'idle', because: { code, step: 'install' } });
     expect(await readFile(box.places.at('/usr/local/box-config-daemon/run.sh'), 'utf8')).toBe('old\n');
-    expect(box.calls.slice(-3)).toEqual([`stopService ${service}`, 'restore', 'reboot']);
+    expect(box.calls.slice(-3)).toEqual([`stopService ${service}`, 'restore', 'reboot orderly']);
   },
 );
 
@@ -219,7 +219,7 @@ it('starts a service that ran though no boot starts it, in the new release and a
   const good = await scene();
   good.services.set(service, byHand);
   expect((await run(good)).rest).toMatchObject({ because: null });
-  expect(good.calls).toEqual([`stopService ${service}`, 'runScript', 'reboot', `startService ${service}`]);
+  expect(good.calls).toEqual([`stopService ${service}`, 'runScript', 'reboot orderly', `startService ${service}`]);
 
   const bad = await scene({ runScript: async () => ({ exitCode: 1, timedOut: false }) });
   bad.services.set(service, byHand);
@@ -232,11 +232,51 @@ it('does not start for a new release what a boot started before', async () => {
   box.tools.clock.monotonic = fastClock();
   const nextBoot = box.box.reboot;
   box.box.reboot = async () => {
-    await nextBoot();
+    await nextBoot('orderly');
     if ((await box.version()) === String(newVersion)) await box.tools.box.stopService(service);
   };
   expect((await run(box)).rest).toMatchObject({ because: { code: 'HEALTH_FAILED' } });
   expect(box.calls.slice(0, box.calls.indexOf('restore'))).not.toContain(`startService ${service}`);
+});
+
+const refused = new UpdateError('REBOOT_FAILED', 'played');
+
+it('asks a box that does not take the order to reboot again, and forces it at last', async () => {
+  const ways: string[] = [];
+  const box = await scene({
+    async reboot(way) {
+      ways.push(way);
+      if (way === 'orderly') throw refused;
+      box.nextBoot('cut');
+    },
+  });
+  expect((await run(box)).rest).toMatchObject({ because: null });
+  expect(ways).toEqual(['orderly', 'orderly', 'orderly', 'orderly', 'forced']);
+});
+
+it('forces a box to reboot that took the order and stays up', async () => {
+  const ways: string[] = [];
+  const box = await scene({
+    async reboot(way) {
+      ways.push(way);
+      if (way === 'forced') box.nextBoot('cut');
+    },
+  });
+  box.tools.clock.monotonic = fastClock();
+  expect((await run(box)).rest).toMatchObject({ because: null });
+  expect(ways).toEqual(['orderly', 'forced']);
+});
+
+it('puts the earlier release back on a box that cannot be made to reboot, and waits there for a person', async () => {
+  const box = await scene({
+    async reboot() {
+      throw refused;
+    },
+  });
+  const { trace, rest } = await run(box);
+  expect(trace).toEqual([...upTo('reboot'), 'rollback', 'restored', 'stuck']);
+  expect(rest).toMatchObject({ because: { code: 'REBOOT_FAILED' }, stuckBecause: { code: 'REBOOT_FAILED' } });
+  expect(await box.version()).toBe(String(oldVersion));
 });
 
 it('is stuck, not idle, when the copy of the earlier release is damaged, and touches nothing then', async () => {

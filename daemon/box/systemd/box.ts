@@ -12,8 +12,8 @@ import { checkUp } from './check-up.ts';
 import { gateway } from './gateway.ts';
 import { hardware } from './hardware.ts';
 import { ownUnits } from './own-units.ts';
-import { killScript, runScript, scriptUnit } from './script.ts';
-import { systemctl } from './systemctl.ts';
+import { killScript, runScript } from './script.ts';
+import { goingDown, systemctl } from './systemctl.ts';
 import { unitState } from './unit-state.ts';
 
 /** Node has no unix datagram sockets, so the word to systemd goes through its own program. */
@@ -80,13 +80,18 @@ export function systemdBox(): Box {
     async endDaemon(services) {
       // The guard's watch would take the silence for a fault of the release.
       const units = ['opq-updater-watch.timer', 'opq-updater-control.socket', 'opq-updater-page.socket'];
-      await systemctl(['stop', '--', ...units, 'opq-updater.service', scriptUnit, ...services]);
+      await systemctl(['stop', '--', ...units, 'opq-updater.service', ...services]);
+      await killScript();
       const { state } = await unitState('opq-updater.service');
       if (state === 'active') throw new UpdateError('BUSY', 'opq-updater.service should be stopped, found it active.');
     },
-    async reboot() {
-      const { exitCode, stderr } = await systemctl(['reboot']);
-      if (exitCode !== 0) throw new UpdateError('REBOOT_FAILED', `systemctl reboot ended with ${exitCode}: ${stderr}`);
+    async reboot(way) {
+      if (way === 'orderly' && (await goingDown())) return;
+      // Whoever holds shutdowns up does not hold up an update that is half-way.
+      const words = way === 'forced' ? ['--force', 'reboot'] : ['--check-inhibitors=no', 'reboot'];
+      const { exitCode, stderr } = await systemctl(words);
+      if (exitCode === 0) return;
+      throw new UpdateError('REBOOT_FAILED', `systemctl ${words.join(' ')} ended with ${exitCode}: ${stderr.trim()}`);
     },
   };
 }

@@ -1,9 +1,7 @@
-import { constants } from 'node:fs';
-import { access, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Service } from './box/box.ts';
 import type { Baseline } from './facts.ts';
 import type { At } from './machine.ts';
+import { askPrograms } from './owners-programs.ts';
 import type { Tools } from './tools.ts';
 
 export type Health =
@@ -12,6 +10,10 @@ export type Health =
 
 const programTimeoutMs = 60_000;
 const pollMs = 500;
+/** A program that says no is asked again: what it looks at may take longer to come up than a service. */
+const askAgainMs = 5000;
+/** But not for as long as a trial may last: that would only make the outage longer. */
+const refusalPatienceMs = 5 * 60_000;
 
 /**
  * Waits until everything that was up before the update is up again and has stayed so, a gateway that answered before
@@ -22,11 +24,12 @@ export async function becomesHealthy(
   { baseline, gateway }: Pick<At<'confirm'>, 'baseline' | 'gateway'>,
   tools: Tools,
 ): Promise<Health> {
-  const { box, clock, config, show, undoAsked } = tools;
+  const { box, clock, config, log, show, undoAsked } = tools;
   const { health_stable_s, trial_deadline_s } = (await config()).values;
   const began = clock.monotonic();
   let stable: { since: number; upAtMs: number; restarts: string } | undefined;
   let failedSince: number | undefined;
+  let refused: { readonly message: string; readonly since: number; readonly askedAt: number } | undefined;
   for (;;) {
     const now = clock.monotonic();
     const seen = await look(baseline, tools);
@@ -39,11 +42,15 @@ export async function becomesHealthy(
     const up = stable !== undefined && stableS >= health_stable_s;
     // Without a network nobody could ever mend the box from afar. Wi-Fi may take its time.
     const unheard = up && gateway && (await box.gateway()) !== 'answers';
-    const trouble = unheard ? 'the default gateway answered before and does not now' : seen.trouble;
+    const missing = unheard ? 'the default gateway answered before and does not now' : seen.trouble;
+    const trouble = missing ?? refused?.message ?? null;
     show({ done: Math.floor(stableS), total: health_stable_s, unit: 'seconds', bytes_per_s: null, text: trouble });
-    if (stable && up && !unheard) {
-      const objection = await askPrograms(tools);
-      return objection ? { ok: false, message: objection } : { ok: true, upAtMs: stable.upAtMs };
+    if (stable && up && !unheard && now - (refused?.askedAt ?? -askAgainMs) >= askAgainMs) {
+      const message = await objection(tools);
+      if (message === undefined) return { ok: true, upAtMs: stable.upAtMs };
+      if (message !== refused?.message) log.warn(`not healthy yet: ${message}`);
+      refused = { message, since: refused?.since ?? now, askedAt: clock.monotonic() };
+      if (refused.askedAt - refused.since >= refusalPatienceMs) return { ok: false, message };
     }
     if (undoAsked()) return { ok: false, message: 'It was put back before it was confirmed.' };
     // systemd has given up on it: waiting for the deadline would only make the outage longer.
@@ -87,22 +94,8 @@ const expectsUp = (before: Baseline[string], now: Service): boolean =>
   (before === 'absent' && now.state !== 'absent' && now.state !== 'inactive');
 
 /** Runs the owner's own checks; the first that objects, in its words. */
-async function askPrograms({ box, places, config, log }: Tools): Promise<string | undefined> {
-  const folder = places.at((await config()).values.health_dir);
-  const names = await readdir(folder).catch(() => [] as string[]); // no folder: nobody has checks of their own
-  for (const name of names.sort()) {
-    const path = join(folder, name);
-    const runs = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (!runs) {
-      log.warn('a health check is not executable and was not run', { path });
-      continue;
-    }
-    const { exitCode, output } = await box.runProgram(path, programTimeoutMs);
-    if (exitCode !== 0)
-      return `the health check ${name} ended with ${exitCode ?? 'no answer'}: ${output.trim().slice(-200)}`;
-  }
-  return undefined;
+async function objection(tools: Tools): Promise<string | undefined> {
+  const answers = await askPrograms(tools, (await tools.config()).values.health_dir, programTimeoutMs);
+  const no = answers.find(({ exitCode }) => exitCode !== 0);
+  return no && `the health check ${no.name} ended with ${no.exitCode ?? 'no answer'}: ${no.said}`;
 }

@@ -86,7 +86,9 @@ export const configKeys = {
     type: absolutePath,
     default: '/etc/opq-updater/health.d',
     expected: 'an absolute path',
-    meaning: 'Folder of programs that are run after the reboot; one that fails has the earlier release put back.',
+    meaning:
+      'Folder of programs that are run after the reboot, as root. One that fails is run again every few seconds; one that ' +
+      'still fails after five minutes, or at the end of the trial, has the earlier release put back.',
   }),
   gates_dir: key({
     type: absolutePath,

@@ -54,7 +54,7 @@ export interface Box {
   runScript(run: ScriptRun): Promise<ScriptEnd>;
   /** Ends whatever is left of the script, children included; fine when nothing runs. */
   killScript(): Promise<void>;
-  /** Runs a program of the box's owner, such as a health check. */
+  /** Runs a program of the box's owner, such as a health check, with all that it starts; what it leaves is ended. */
   runProgram(path: string, timeoutMs: number): Promise<{ readonly exitCode: number | null; readonly output: string }>;
 
   /**

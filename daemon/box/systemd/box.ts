@@ -12,6 +12,7 @@ import { checkUp } from './check-up.ts';
 import { gateway } from './gateway.ts';
 import { hardware } from './hardware.ts';
 import { ownUnits } from './own-units.ts';
+import { runProgram } from './program.ts';
 import { killScript, runScript } from './script.ts';
 import { goingDown, systemctl } from './systemctl.ts';
 import { unitState } from './unit-state.ts';
@@ -59,7 +60,7 @@ export function systemdBox(): Box {
 
     runScript: (script) => runScript(script),
     killScript,
-    runProgram: (path, timeoutMs) => run(path, [], { timeoutMs }),
+    runProgram,
 
     snapshot: (folder, paths, about) => makeSnapshot('/', folder, paths, about),
     snapshotHolds: (folder) => snapshotHolds('/', folder),

@@ -44,7 +44,7 @@ describe.concurrent('After the reboot', () => {
   });
 
   it('puts back a release that a health check of the owner objects to, in its words', async ({ newBox, publisher }) => {
-    const box = await newBox();
+    const box = await newBox({ config: { trial_deadline_s: 60 } });
     const check = `if ${ofNew}; then echo 'no waveform'; exit 1; fi`;
     healthCheck(box, check);
     const before = box.tree();
@@ -54,6 +54,16 @@ describe.concurrent('After the reboot', () => {
     expect(exitCode).toBe(6);
     expect(box.tree()).toEqual(before);
     await box.until('the old service', () => box.serving() === oldRelease.version);
+  });
+
+  it('asks a health check of the owner again that says no at first', async ({ newBox, publisher }) => {
+    const box = await newBox();
+    healthCheck(
+      box,
+      `${ofNew} || exit 0; [ -e "$OPQ_BOX_ROOT/var/warm" ] || { touch "$OPQ_BOX_ROOT/var/warm"; exit 1; }`,
+    );
+    expect((await box.ended(await box.install(await publisher.stick(good)))).outcome).toBe('confirmed');
+    expect(box.console()).toContain('not healthy yet: the health check 50-grid');
   });
 
   it('asks only health checks that are programs, and says which one is not', async ({ newBox, publisher }) => {

@@ -6,6 +6,7 @@ import type { Because } from '../facts.ts';
 import { exists } from '../files.ts';
 import type { At, Step } from '../machine.ts';
 import { beforeStuck } from '../stuck-trial.ts';
+import type { Tools } from '../tools.ts';
 import { running, startAgain } from './stop.ts';
 
 /** Puts the snapshot back. May be begun any number of times, from any state of the folders. */
@@ -25,15 +26,20 @@ export const rollback: Step<'rollback'> = {
     await writeFile(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
     // It may have outlived the daemon that started it.
     await box.killScript();
+    let quiet = true;
     for (const name of running(at.baseline)) {
       // A service of a bad release that does not stop must not keep the good one away: the reboot ends it.
-      await box.stopService(name).catch((error) => log.error(`${name} runs on during the undo`, error));
+      await box.stopService(name).catch((error) => {
+        quiet = false;
+        log.error(`${name} runs on during the undo`, error);
+      });
     }
     const wasStuck = await exists(places.stuckTrial);
     try {
       await box.restore(places.trial);
       // The box was of two releases when this update began: further back it is of one.
       if (wasStuck) await box.restore(places.stuckTrial);
+      await proveTree(wasStuck ? places.stuckTrial : places.trial, quiet, tools);
     } catch (error) {
       // Better than nothing until somebody looks at it.
       await startAgain(at.baseline, tools);
@@ -49,6 +55,18 @@ export const rollback: Step<'rollback'> = {
     return { ...at, step: 'restored', bootId, update: { ...at.update, from }, baseline, scriptStarted: true };
   },
 };
+
+/** Now or never: after the reboot the services write into these folders again. */
+async function proveTree(snapshot: string, quiet: boolean, { box, log }: Tools): Promise<void> {
+  if (await box.snapshotHolds(snapshot)) return;
+  // A unit that was left to run may have written in that moment: that one has another chance.
+  await box.restore(snapshot);
+  if (await box.snapshotHolds(snapshot)) return;
+  const error = new UpdateError('RESTORE_FAILED', 'The folders should be as in the copy, found them different.');
+  // Of a service that runs on it is known what writes there.
+  if (quiet) throw error;
+  log.error('the undo could not be proven', error);
+}
 
 /** Failures that are the release's own fault: it is not taken again by itself. */
 const blamed: ReadonlySet<ErrorCode> = new Set([

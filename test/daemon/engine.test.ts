@@ -388,6 +388,38 @@ it('puts the earlier release back though a service of the bad one does not stop'
   expect(rest).toMatchObject({ step: 'idle', because: { code: 'INSTALL_SCRIPT_FAILED' } });
 });
 
+it('is stuck when the folders are not what the copy holds though everything seemed to be put back', async () => {
+  const box = await scene({
+    async runScript() {
+      await writeFile(box.places.at('/usr/local/box-config-daemon/run.sh'), 'half of the new\n');
+      return { exitCode: 1, timedOut: false };
+    },
+    async restore() {},
+  });
+  const { trace, rest } = await run(box);
+  expect(trace.slice(-2)).toEqual(['rollback', 'stuck']);
+  expect(rest).toMatchObject({ stuckBecause: { code: 'RESTORE_FAILED' } });
+  expect(box.calls.at(-1)).toBe(`startService ${service}`);
+});
+
+it('does not wait for ever for a service of the earlier release: its files are back, and that is the end', async () => {
+  const box = await scene({
+    runScript: async () => ({ exitCode: 1, timedOut: false }),
+    startService: async () => {},
+  });
+  const { reboot } = box.box;
+  box.box.reboot = async (way) => {
+    await reboot(way);
+    box.services.set(service, { state: 'failed', restarts: 5, byHand: false });
+  };
+  box.tools.clock.monotonic = fastClock();
+  const { rest } = await run(box);
+  expect(rest).toMatchObject({ step: 'idle', because: { code: 'INSTALL_SCRIPT_FAILED' } });
+  expect(box.calls.at(-1)).toBe(`startService ${service}`);
+  expect(await exists(box.places.trial)).toBe(false);
+  expect(await readFile(box.places.logFile, 'utf8')).toContain('a service is not back');
+});
+
 it('is stuck, not dead, when journal and snapshot are both lost on trial', async () => {
   const box = await scene();
   await mkdir(box.places.trial);

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { UpdateError } from '../../../protocol/errors.ts';
+import { exists } from '../../files.ts';
 import type { Box, ScriptEnd, Service } from '../box.ts';
 import { readConditions } from '../conditions.ts';
 import { overridesIn } from '../overrides.ts';
@@ -35,8 +36,8 @@ export function scratchBox(root: string): Box {
     sizeOf: (paths) => sizeOf(root, paths),
     freeBytes,
     freeInodes,
-    // It has the network of this machine, which no release of its own can break.
-    gateway: async () => 'none',
+    // It has the network of this machine; a file of that name stands for a cable that was pulled.
+    gateway: async () => ((await exists(at('var/lib/scratch/no-gateway'))) ? 'silent' : 'answers'),
 
     ownUnits: () => overridesIn(at('etc/systemd/system')),
     service: state,

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Gateway } from '../box.ts';
+import { run } from '../run.ts';
 
 /** The kernel asks three times, a second apart, for one that it has not heard of for a while after five. */
 const patienceMs = 10_000;
@@ -43,8 +44,7 @@ function nudge(address: string): Promise<void> {
 }
 
 async function ip<T>(args: readonly string[], schema: z.ZodType<T[]>): Promise<T[]> {
-  const { execa } = await import('execa');
-  const { stdout } = await execa('ip', ['-4', '-json', ...args], { reject: false, timeout: 10_000, stdin: 'ignore' });
+  const { stdout } = await run('ip', ['-4', '-json', ...args], { timeoutMs: 10_000 });
   try {
     return schema.parse(JSON.parse(stdout));
   } catch {

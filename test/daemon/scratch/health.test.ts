@@ -100,6 +100,19 @@ describe.concurrent('After the reboot', () => {
     await box.until('the service again', isUp);
   });
 
+  it('puts back a release that takes the network with it, and takes one where there was none before', async ({
+    newBox,
+    publisher,
+  }) => {
+    const box = await newBox({ config: { trial_deadline_s: 60 } });
+    const bad = release(version, { script: { end: 'touch "$OPQ_BOX_ROOT/var/lib/scratch/no-gateway"' } });
+    const entry = await box.ended(await box.install(await publisher.stick(bad)));
+    expect(entry).toMatchObject({ outcome: 'rolled back', because: { code: 'HEALTH_FAILED' } });
+    expect(entry.because?.message).toContain('gateway');
+    await expectWhole(box, oldRelease);
+    expect((await box.ended(await box.install(await publisher.stick(release(version + 1))))).outcome).toBe('confirmed');
+  });
+
   it('puts a release back that is asked back in the moment of its confirmation', async ({ newBox, publisher }) => {
     const box = await newBox();
     const id = await box.install(await publisher.stick(good));

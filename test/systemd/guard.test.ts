@@ -152,7 +152,7 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
     expect(box.guard('boot')).toBe(0);
     expect(await box.release()).toBe('old');
     expect(await box.verdict()).toBe('reason=heartbeat\n');
-    expect(await box.calls()).toContain('--no-block reboot');
+    expect(await box.calls()).toContain('--no-block --check-inhibitors=no reboot');
   });
 
   it('touches nothing when the snapshot is damaged, and does not reboot for ever', async () => {

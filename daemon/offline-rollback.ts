@@ -37,7 +37,9 @@ export async function rollbackOffline({ places, box, config, confirmed }: Offlin
   await box.endDaemon(active.split(' ').filter(Boolean));
   if (!onTrial) {
     const aside = join(places.aside, update ?? '');
-    await box.prepareUndo(folder, { into: places.newSnapshot, aside, kept: keptByUndo(places, config) });
+    // Where there is no room for it, it fails before anything is touched.
+    const how = { into: places.newSnapshot, kept: keptByUndo(places, config), enough: async () => {} };
+    await box.prepareUndo(folder, { ...how, aside });
     await renameSafely(places.newSnapshot, places.trial);
   }
   await writeFileSafely(join(places.trial, 'guard-begun'), mark);

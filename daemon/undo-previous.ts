@@ -20,8 +20,8 @@ export async function beginUndo(tools: Tools): Promise<At<'undo'>> {
   const { box, places, config } = tools;
   const because: Because = { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'undo' };
   await provePrevious(tools);
-  const { needBytes, needInodes } = await box.lookAtUndo(places.previous, keptByUndo(places, (await config()).values));
-  await needSpace(tools, [{ folder: places.state, bytes: needBytes, inodes: needInodes }]);
+  const { need } = await box.lookAtUndo(places.previous, keptByUndo(places, (await config()).values));
+  await needSpace(tools, [{ folder: places.state, ...need }]);
   return { ...(await undoTrial(tools, places.previous, because)), step: 'undo' };
 }
 
@@ -32,7 +32,7 @@ export async function beginUndo(tools: Tools): Promise<At<'undo'>> {
 export async function viewUndo(tools: Tools): Promise<UndoView> {
   const { box, places, config } = tools;
   await provePrevious(tools);
-  const { restore, aside, leave, needBytes } = await box.lookAtUndo(
+  const { restore, aside, leave, need } = await box.lookAtUndo(
     places.previous,
     keptByUndo(places, (await config()).values),
   );
@@ -42,7 +42,7 @@ export async function viewUndo(tools: Tools): Promise<UndoView> {
     restore: listOf(restore),
     keep_aside: listOf(aside),
     leave: listOf(leave),
-    need_bytes: needBytes,
+    need_bytes: need.bytes,
   };
 }
 

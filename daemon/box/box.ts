@@ -1,6 +1,6 @@
 import type { CheckUp } from '../../protocol/views.ts';
 import type { Conditions } from './conditions.ts';
-import type { Kept, Undo } from './undo/selective.ts';
+import type { Kept, PrepareUndo, Undo } from './undo/selective.ts';
 
 /**
  * The machine that is updated, behind one door. The scratch box does to a folder what the systemd box does to a
@@ -81,11 +81,10 @@ export interface Box {
    */
   lookAtUndo(folder: string, kept: Kept): Promise<Undo>;
   /**
-   * Makes the snapshot that such an undo puts back.
-   * @param how.aside folder for what others changed and the undo takes away; not made when there is nothing
+   * Makes the snapshot that such an undo puts back, and keeps aside what others changed and it takes away.
    * @throws UpdateError SNAPSHOT_DAMAGED, DISK_FULL, DISK_FAILED
    */
-  prepareUndo(folder: string, how: { into: string; aside: string; kept: Kept }): Promise<void>;
+  prepareUndo(folder: string, how: PrepareUndo): Promise<void>;
   /** Everything written so far is on the disk when this returns. */
   sync(): Promise<void>;
 

@@ -122,9 +122,14 @@ async function tar(args: string[], root: string, folder: string, last: string[])
   });
   // 1 from --create: a file changed while it was read; `stop` looks again once the services are down.
   if (args[0] === '--compare' || (result.exitCode ?? 2) <= 1) return result;
-  const code = /No space left|Disk quota|Wrote only/.test(result.stderr) ? 'DISK_FULL' : 'DISK_FAILED';
   const what = args[0] === '--create' ? 'made' : 'unpacked';
-  throw new UpdateError(code, `The snapshot in ${basename(folder)} could not be ${what}: ${result.stderr.slice(-300)}`);
+  throw archiveFault(result.stderr, `The snapshot in ${basename(folder)} could not be ${what}`);
+}
+
+/** What tar means by its last words. */
+export function archiveFault(stderr: string, what: string): UpdateError {
+  const code = /No space left|Disk quota|Wrote only/.test(stderr) ? 'DISK_FULL' : 'DISK_FAILED';
+  return new UpdateError(code, `${what}: ${stderr.slice(-300)}`);
 }
 
 async function sha256(path: string): Promise<string> {

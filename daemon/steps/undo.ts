@@ -24,10 +24,13 @@ export const undo: Step<'undo'> = {
         await box.stopService(name).catch((error) => log.error(`${name} runs on during the undo`, error));
       }
       const kept = keptByUndo(places, (await config()).values);
-      const { needBytes, needInodes } = await box.lookAtUndo(places.previous, kept);
-      await needSpace(tools, [{ folder: places.state, bytes: needBytes, inodes: needInodes }]);
       const aside = join(places.aside, at.update.id);
-      await box.prepareUndo(places.previous, { into: places.newSnapshot, aside, kept });
+      await box.prepareUndo(places.previous, {
+        into: places.newSnapshot,
+        aside,
+        kept,
+        enough: (need) => needSpace(tools, [{ folder: places.state, ...need }]),
+      });
       await forgetOldest(places, at.update.id);
       await writeFile(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
       await renameSafely(places.newSnapshot, places.trial);

@@ -12,7 +12,7 @@ export async function expectWhole(box: ScratchBox, expected: Release): Promise<v
   await box.until(`the service of ${expected.version}`, () => box.serving() === expected.version);
   expect((await box.status()).installed).toBe(expected.version);
   const documented =
-    /^(box-id|black-box(\.old)?\.jsonl|held-since|postponed\.json|floor|history\.jsonl|journal\.json(\.bad-\d)?|previous|quarantine\.json|settings\.json)$/;
+    /^(aside|box-id|black-box(\.old)?\.jsonl|held-since|postponed\.json|floor|history\.jsonl|journal\.json(\.bad-\d)?|previous|quarantine\.json|settings\.json)$/;
   expect(box.names('var/lib/opq-updater').filter((name) => !documented.test(name))).toEqual([]);
   const kept = /\.tar\.bz2\.unverified(\.etag)?$/;
   const downloads = box.has('var/opq/updater') ? box.names('var/opq/updater') : [];

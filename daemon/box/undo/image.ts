@@ -29,10 +29,10 @@ export async function writeImage(root: string, paths: readonly string[], file: s
   const out = await open(making, 'w', 0o600);
   const sum = createHash('sha256');
   try {
-    for await (const found of walk(root, paths)) {
-      const record = Buffer.from(await recordOf(found), 'latin1');
-      sum.update(record);
-      await out.write(record);
+    for await (const record of recordsOf(root, paths)) {
+      const bytes = Buffer.from(`${record}\0`, 'latin1');
+      sum.update(bytes);
+      await out.write(bytes);
     }
     await out.write(`sum ${sum.digest('hex')}\0`);
     await out.sync();
@@ -46,7 +46,7 @@ export async function writeImage(root: string, paths: readonly string[], file: s
 /** The image of folders as they are now. */
 export async function imageNow(root: string, paths: readonly string[]): Promise<Image> {
   const image = new Map<string, Look>();
-  for await (const found of walk(root, paths)) image.set(...parseRecord((await recordOf(found)).slice(0, -1)));
+  for await (const record of recordsOf(root, paths)) image.set(...parseRecord(record));
   return image;
 }
 
@@ -71,6 +71,17 @@ export const pathBytes = (path: string): Buffer => Buffer.from(path, 'latin1');
 
 export const isFolder = (look: Look | undefined): boolean => look?.what.startsWith('d') === true;
 
+async function* recordsOf(root: string, paths: readonly string[]): AsyncGenerator<string> {
+  for await (const found of walk(root, paths)) {
+    // A file that went in this very moment, or is another one now, is as good as not seen.
+    const record = await recordOf(found).catch((error: NodeJS.ErrnoException) => {
+      if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EINVAL', 'ENXIO'].includes(error.code ?? '')) return undefined;
+      throw error;
+    });
+    if (record) yield record;
+  }
+}
+
 async function recordOf({ kind, path, at, stat }: Found): Promise<string> {
   const { mode, uid, gid, size, mtimeNs, rdev } = stat;
   const content =
@@ -83,7 +94,7 @@ async function recordOf({ kind, path, at, stat }: Found): Promise<string> {
         : kind === 'c' || kind === 'b'
           ? rdev
           : '-';
-  return `${kind} ${mode.toString(8)} ${uid} ${gid} ${kind === 'f' ? size : 0} ${mtimeNs} ${content} ${path}\0`;
+  return `${kind} ${mode.toString(8)} ${uid} ${gid} ${kind === 'f' ? size : 0} ${mtimeNs} ${content} ${path}`;
 }
 
 function parseRecord(record: string): [string, Look] {

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { removeSafely, renameSafely } from '../../files.ts';
-import { makeSnapshot, pathsOf, readAbout, unpackSnapshot, wholeTruth } from '../snapshot.ts';
+import { archiveFault, makeSnapshot, pathsOf, readAbout, unpackSnapshot, wholeTruth } from '../snapshot.ts';
 import { updaterInSnapshot } from '../updater.ts';
 import { type Image, isFolder, pathBytes } from './image.ts';
 import type { Plan } from './plan.ts';
@@ -54,11 +55,16 @@ async function copyPaths(from: string, to: string, paths: readonly string[]): Pr
   const { execa } = await import('execa');
   const names = Buffer.concat(paths.flatMap((path) => [pathBytes(path), Buffer.of(0)]));
   const list = ['--no-recursion', '--null', '--no-unquote', '--files-from=-'];
-  await execa('tar', ['--create', '--format=posix', '--sparse', ...wholeTruth, `--directory=${from}`, ...list], {
-    input: names,
-    // It goes from the one to the other, not into the memory of this process.
-    buffer: { stdout: false },
-  }).pipe('tar', ['--extract', '--preserve-permissions', ...wholeTruth, `--directory=${to}`]);
+  const create = ['--create', '--format=posix', '--sparse', ...wholeTruth, `--directory=${from}`, ...list];
+  const extract = ['--extract', '--preserve-permissions', ...wholeTruth, `--directory=${to}`];
+  // It goes from the one to the other, not into the memory of this process.
+  const packing = execa('tar', create, { input: names, reject: false, buffer: { stdout: false } });
+  const unpacked = await packing.pipe('tar', extract, { reject: false });
+  const packed = await packing;
+  // 1: a file changed while it was read, by somebody who goes on writing.
+  if (unpacked.exitCode !== 0 || (packed.exitCode ?? 2) > 1) {
+    throw archiveFault(`${unpacked.stderr}${packed.stderr}`, `What is kept in ${basename(to)} could not be copied`);
+  }
 }
 
 /** Folders in which something came or went have the time of that: they get back what they had. */

@@ -11,10 +11,24 @@ export interface Kept {
   readonly but: readonly string[];
 }
 
+/** What preparing an undo takes where the snapshots are. */
+export interface UndoNeed {
+  readonly bytes: number;
+  readonly inodes: number;
+}
+
 export interface Undo extends Plan {
-  /** What preparing it takes where the snapshots are. */
-  readonly needBytes: number;
-  readonly needInodes: number;
+  readonly need: UndoNeed;
+}
+
+export interface PrepareUndo {
+  /** Where the snapshot goes; replaced if it exists. */
+  readonly into: string;
+  /** Where what others changed goes; not made when there is nothing. */
+  readonly aside: string;
+  readonly kept: Kept;
+  /** Throws when that is more than there is. */
+  enough(need: UndoNeed): Promise<void>;
 }
 
 /** Notes beside a snapshot what its folders are like now, which is as the update left them. */
@@ -28,24 +42,27 @@ export async function noteAfter(root: string, folder: string): Promise<void> {
  */
 export async function lookAtUndo(root: string, folder: string, kept: Kept): Promise<Undo> {
   const plan = planUndo(await imagesOf(root, folder), keeps(kept));
-  const bytes = [...plan.merged.values()].reduce((sum, { look }) => sum + 4096 + look.sizeBytes, 0);
-  // Unpacked, packed, and what is kept aside.
-  const needInodes = plan.merged.size + plan.aside.length + 100;
-  return { ...plan, needBytes: 2 * bytes + plan.asideBytes, needInodes };
+  return { ...plan, need: needOf(plan) };
+}
+
+/** Unpacked, packed, and what is kept aside. */
+function needOf({ merged, aside, asideBytes }: Plan): UndoNeed {
+  const bytes = [...merged.values()].reduce((sum, { look }) => sum + 4096 + look.sizeBytes, 0);
+  return { bytes: 2 * bytes + asideBytes, inodes: merged.size + aside.length + 100 };
 }
 
 /**
  * Makes the snapshot that an undo puts back, and keeps aside what others changed and it takes away.
- * @param aside folder for that; not made when there is nothing
- * @throws UpdateError SNAPSHOT_DAMAGED, DISK_FULL, DISK_FAILED
+ * @throws UpdateError SNAPSHOT_DAMAGED, DISK_FULL, DISK_FAILED, or what `enough` throws: then nothing was made
  */
 export async function prepareUndo(
   root: string,
   folder: string,
-  { into, aside, kept }: { into: string; aside: string; kept: Kept },
+  { into, aside, kept, enough }: PrepareUndo,
 ): Promise<void> {
   const images = await imagesOf(root, folder);
   const plan = planUndo(images, keeps(kept));
+  await enough(needOf(plan));
   if (plan.aside.length > 0) await keepAside(root, aside, plan.aside);
   await mergeSnapshot(root, folder, { merged: plan.merged, before: images.before }, into);
 }

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ async function box(parent = tmpdir()) {
     },
     async undo(kept = nothing) {
       const plan = await lookAtUndo(root, previous, kept);
-      await prepareUndo(root, previous, { into, aside, kept });
+      await prepareUndo(root, previous, { into, aside, kept, enough: async () => {} });
       expect(await snapshotIntact(into)).toBe(true);
       await restoreSnapshot(root, into);
       return plan;
@@ -129,7 +129,12 @@ it('may be prepared again after a cut, and comes to the same', async () => {
   await mkdir(join(root, 'new.staging/usr/local/box'), { recursive: true });
   await writeFile(join(root, 'new.staging/usr/local/box/half'), '');
   await mkdir(join(root, 'aside/u1.making/half'), { recursive: true });
-  await prepareUndo(root, previous, { into: join(root, 'new'), aside: join(root, 'aside/u1'), kept: nothing });
+  await prepareUndo(root, previous, {
+    into: join(root, 'new'),
+    aside: join(root, 'aside/u1'),
+    kept: nothing,
+    enough: async () => {},
+  });
   await undo();
   expect(sh('ls aside aside/u1/usr/local/box usr/local/box/half 2>/dev/null || true', root)).toBe(
     'aside:\nu1\n\naside/u1/usr/local/box:\na\n',
@@ -142,10 +147,25 @@ it('says so, and leaves everything as it is, when there is no room', async () =>
   sh('mkdir -p etc/opq; head -c 300000 /dev/urandom > etc/opq/large', root);
   await makeSnapshot(root, join(root, 'previous'), ['/etc/opq'], { update: 'u1' });
   const before = look(root);
-  const how = { into: join(root, 'new'), aside: join(root, 'aside/u1'), kept: nothing };
+  const how = { into: join(root, 'new'), aside: join(root, 'aside/u1'), kept: nothing, enough: async () => {} };
   await expect(prepareUndo(root, join(root, 'previous'), how)).rejects.toMatchObject({ code: 'DISK_FULL' });
   expect(look(root)).toEqual(before);
-  expect((await lookAtUndo(root, join(root, 'previous'), nothing)).needBytes).toBeGreaterThan(600_000);
+  expect((await lookAtUndo(root, join(root, 'previous'), nothing)).need.bytes).toBeGreaterThan(600_000);
+});
+
+it('bears files that come and go while it looks', async () => {
+  const { root } = await box();
+  const writer = spawn(
+    'bash',
+    ['-c', 'while :; do for n in {1..40}; do : > etc/opq/$n; done; rm etc/opq/[0-9]*; done'],
+    {
+      cwd: root,
+      stdio: 'ignore',
+    },
+  );
+  onTestFinished(() => void writer.kill('SIGKILL'));
+  for (let n = 0; n < 60; n++) expect((await imageNow(root, ['etc/opq'])).has('etc/opq/config')).toBe(true);
+  expect(writer.exitCode).toBeNull();
 });
 
 it('reads an image as it was written, and one with a byte less or another not at all', async () => {

@@ -143,6 +143,8 @@ export function newMachine(root: string) {
       for (const [n, path] of copied.entries()) writeFileSync(join(`${folder}.making`, `${n}`), text(path));
       const lines = Object.entries({ format: 1, ...about }).map(([key, value]) => `${key}=${value}\n`);
       writeFileSync(join(`${folder}.making`, 'about'), lines.join(''));
+      writeFileSync(join(`${folder}.making`, 'folders'), `${dirname(programPath).slice(1)}\n`);
+      writeFileSync(join(`${folder}.making`, 'absent'), '');
       renameSync(`${folder}.making`, folder);
     },
     snapshotHolds: async (folder) =>
@@ -154,21 +156,19 @@ export function newMachine(root: string) {
         await moment(mine);
       }
     },
-    noteAfter: async () => {},
-    lookAtUndo: async () => ({
-      restore: [],
-      aside: [],
-      leave: [],
-      asideBytes: 0,
-      merged: new Map(),
-      needBytes: 0,
-      needInodes: 0,
-    }),
-    // Nobody else changes anything here, so the snapshot is what goes back.
-    async prepareUndo(folder, { into }) {
+    // Nobody but releases changes this box.
+    noteAfter: async (folder) => writeFileSync(join(folder, 'after'), ''),
+    lookAtUndo: async () => {
+      const nothing = { restore: [], aside: [], asideBytes: 0, leave: [], merged: new Map() };
+      return { ...nothing, need: { bytes: 1000, inodes: 10 } };
+    },
+    async prepareUndo(folder, { into, enough }) {
       needSpace();
+      await enough({ bytes: 1000, inodes: 10 });
       rmSync(into, { recursive: true, force: true });
-      cpSync(folder, into, { recursive: true });
+      cpSync(folder, `${into}.making`, { recursive: true });
+      await moment(mine);
+      renameSync(`${into}.making`, into);
     },
     sync: async () => {},
     endDaemon: async () => {},

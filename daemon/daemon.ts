@@ -64,11 +64,11 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
     changed,
     heldBack,
     ended(entry) {
-      const { outcome, to, because } = entry;
+      const { outcome, to, because, step } = entry;
       log.info('update ended', { update: entry.id, to, outcome, because: because?.code });
       if (outcome === 'confirmed') gates.held.ends().catch((error) => log.error('the deferral was not ended', error));
       // An undo that a person asked for says nothing of the server or the release; a gate that closed, neither.
-      if (outcome === 'undone' || outcome === 'cancelled' || outcome === 'held back') return;
+      if (outcome === 'undone' || outcome === 'cancelled' || outcome === 'held back' || step === 'undo') return;
       countEnd(outcome === 'confirmed', to).catch((error) => log.error('the end of the update was not counted', error));
     },
   });

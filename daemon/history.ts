@@ -100,6 +100,8 @@ export const heldCodes: readonly ErrorCode[] = [
 function outcomeOf(because: Because | null, done: readonly UpdateStep[]): Outcome {
   if (because === null) return 'confirmed';
   if (because.code === 'ROLLED_BACK') return 'undone';
+  // The release is confirmed and stays: what failed is to take it back.
+  if (because.step === 'undo') return 'failed';
   if (because.code === 'CANCELLED') return 'cancelled';
   // Where the guard put it back, the updater only proved that.
   if (done.includes('rollback') || done.includes('restored')) return 'rolled back';

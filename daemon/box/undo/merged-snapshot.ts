@@ -73,12 +73,18 @@ async function timeFolders(staging: string, merged: Plan['merged'], touched: rea
   const input = [...folders].flatMap((path) => {
     const look = merged.get(path)?.look;
     if (!look || !isFolder(look)) return [];
-    const [s, ns] = [look.mtimeNs.slice(0, -9) || '0', look.mtimeNs.slice(-9)];
-    return [Buffer.from(`--date=@${s}.${ns}\0./`), pathBytes(path), Buffer.of(0)];
+    return [Buffer.from(`--date=@${secondsText(look.mtimeNs)}\0./`), pathBytes(path), Buffer.of(0)];
   });
   if (input.length === 0) return;
   const { execa } = await import('execa');
   // Through xargs, as a name need not be text.
   const args = ['--null', '--max-args=2', 'touch', '--no-create'];
   await execa('xargs', args, { cwd: staging, input: Buffer.concat(input) });
+}
+
+/** `1500000123` -> `1.500000123`; a box without a clock may well be in 1969. */
+function secondsText(ns: string): string {
+  const [, sign, digits = ''] = /^(-?)(\d+)$/.exec(ns) ?? [];
+  const padded = digits.padStart(10, '0');
+  return `${sign}${padded.slice(0, -9)}.${padded.slice(-9)}`;
 }

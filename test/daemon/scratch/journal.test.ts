@@ -69,7 +69,7 @@ it('is stuck, says so, and waits for a person when the copy of the earlier relea
   expect((await box.status()).warnings).toMatchObject([{ code: 'SNAPSHOT_DAMAGED' }]);
   expect(box.tree()).toEqual(half);
   const asked = await box.daemon.ask('check', { install: true });
-  expect(asked).toMatchObject({ news: true, begun: false, why_not: { code: 'GATE_CLOSED' } });
+  expect(asked).toMatchObject({ news: true, begun: false, why_not: { code: 'STUCK' } });
   expect(await codeOf(box.daemon.ask('config_set', { key: 'jitter_s', value: 1 }))).toBe('no error');
 
   const { exitCode } = await box.cli('install', '--wait');

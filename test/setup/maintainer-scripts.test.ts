@@ -211,10 +211,13 @@ describe.each(shells.map((shell) => ({ shell, name: shell.join(' ') })))('in $na
   it('postrm removes nothing for an upgrade, and purges what is not there', () => {
     const box = emptyRoot();
     box.put(config);
+    box.put('var/log/opq/others.log');
     expect(box.script(shell, 'postrm', ['upgrade', '9.9.9'])).toMatchObject({ status: 0 });
     expect(box.has(config)).toBe(true);
     for (const _ of [1, 2]) expect(box.script(shell, 'postrm', ['purge'])).toMatchObject({ status: 0, stderr: '' });
-    expect(box.has(config)).toBe(false);
+    // With the folder that was made for it; one with something of others in it stays.
+    expect(box.has('etc/opq')).toBe(false);
+    expect(box.has('var/log/opq/others.log')).toBe(true);
   });
 
   it('each refuses an argument that dpkg never gives', () => {

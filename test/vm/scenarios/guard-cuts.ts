@@ -18,11 +18,10 @@ export const cutsGuardBoot: Scenario = {
     await publisher.publish(release);
     await box.install();
     await box.reaches('reboot');
-    const change = { kernelWords: ['systemd.show_status=1'] };
     // The script has ended and all is synced: whole new, on trial.
-    await cutAt(context, 1000 * random(), change);
+    await cutAt(context, 1000 * random());
     for (let boot = 1; boot <= 3; boot++) {
-      await machine.onConsole(/Finished.*opq-updater-guard\.service/, { timeoutMs: 300_000 });
+      await machine.onConsole(/guard has looked/, { timeoutMs: 300_000 });
       await cutAt(context, 500 * random());
     }
     for (let n = 0; n < 2; n++) {
@@ -53,7 +52,7 @@ export const cutsGuardWatch: Scenario = {
     await machine.boot();
     await onConsoleToo(context);
     // A folder that is put back before the one with VERSION, and takes its time.
-    await machine.ok('head --bytes=40M /dev/urandom >/etc/opq/large && sync');
+    await machine.ok('head --bytes=20M /dev/urandom >/etc/opq/large && sync');
     const before = { ...old, tree: await box.tree() };
     const release: Recipe = { version: 1_600_000_001, end: 'echo new >/etc/opq/added' };
     await publisher.publish(release);
@@ -78,11 +77,13 @@ export const cutsGuardWatch: Scenario = {
   },
 };
 
-/** The guard's words too, as those of the updater. */
+/** The guard's words too, as those of the updater; and when it is done at the start of a boot. */
 async function onConsoleToo({ machine }: Context): Promise<void> {
   const text = '[Service]\nStandardError=journal+console\n';
-  for (const unit of ['opq-updater-guard', 'opq-updater-watch'])
-    await machine.push(text, `/usr/lib/systemd/system/${unit}.service.d/console.conf`);
+  const folder = '/usr/lib/systemd/system';
+  await machine.push(text, `${folder}/opq-updater-watch.service.d/console.conf`);
+  const looked = 'ExecStartPost=/bin/sh -c "echo guard has looked >/dev/ttyS0"\n';
+  await machine.push(`${text}${looked}`, `${folder}/opq-updater-guard.service.d/console.conf`);
   await machine.ok('systemctl daemon-reload; sync');
 }
 

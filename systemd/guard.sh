@@ -118,12 +118,8 @@ watch() {
 }
 
 # Called when its unit stops: only a machine that goes down stops it, or a person, who leaves no mark.
-# "is-system-running" would not do: a box that goes down while it is still coming up is "starting" to its end.
 shutdown() {
-    case $("$systemctl" show --property=Job,ActiveState shutdown.target 2>/dev/null) in
-        *Job=[1-9]* | *ActiveState=active*) ;;
-        *) return 0 ;;
-    esac
+    [ "$("$systemctl" is-system-running 2>/dev/null)" = stopping ] || return 0
     put "$state/orderly-shutdown" "$(date +%s)"
 }
 

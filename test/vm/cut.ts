@@ -28,7 +28,7 @@ export async function cutAt({ machine, say }: Context, afterMs: number, change: 
  * Cuts somewhere in a step, or in the one after it when it was short: waits for it in this boot, which may have just
  * begun. The next boot has to know what was cut.
  * @param withinMs the cut comes after up to this
- * @returns the step that was cut; null when the update was past it, and then nothing is cut
+ * @returns the step that was cut; null when the update was past it, or its end was cut and nothing was lost
  */
 export async function cutAtStep(context: Context, step: UpdateStep, withinMs: number): Promise<UpdateStep | null> {
   const { machine, random } = context;
@@ -40,7 +40,9 @@ export async function cutAtStep(context: Context, step: UpdateStep, withinMs: nu
   const seen = lastStep(machine.console());
   await cutAt(context, 0);
   const line = / power was lost in the middle of an update step=(\w+)| ready\s/;
-  const [, told] = await machine.onConsole(line, { timeoutMs: 300_000 });
+  const [, told] = await machine.onConsole(line, { timeoutMs: 900_000 });
+  // A shutdown that was nearly done was none, and an update may have come to its end just before.
+  if (told === undefined && (seen === 'reboot' || seen === 'restored' || seen === 'confirm')) return null;
   // The journal is ahead of the console by a line at most.
   const possible = seen === undefined ? [] : order.slice(order.indexOf(seen));
   if (!possible.includes(told as UpdateStep))

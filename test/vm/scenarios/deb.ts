@@ -19,7 +19,7 @@ export const deb: Scenario = {
   about: 'install.sh on a fresh Debian, twice, with cron and without; upgrades on trial and at rest; purge',
   quick: true,
   from: 'image',
-  limitS: 3600,
+  limitS: 2 * 3600,
   async run(context) {
     const { machine, deb, folder } = await prepare(context);
     const before = await everything(context);

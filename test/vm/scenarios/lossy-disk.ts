@@ -20,7 +20,7 @@ export const lossyDisk: Scenario = {
     'five cuts with a disk that loses, keeps or tears what was not flushed: unpack, snapshot, script, rollback, confirm',
   quick: false,
   from: 'box',
-  limitS: 3600,
+  limitS: 2 * 3600,
   async run(context) {
     const { machine, box, publisher, old, whole, say, random } = context;
     const raw = join(machine.folder, 'disk.raw');

@@ -104,7 +104,7 @@ export const cutsAfterScript: Scenario = {
     await machine.boot();
     const chain = chainOn(context);
     // A cut may come in the step after the one that it is meant for, which then counts as well.
-    await chain.configure({ health_stable_s: 30, trial_boots: 8 });
+    await chain.configure({ health_stable_s: 90, trial_boots: 8 });
     const good: Recipe = { version: 1_600_000_001 };
     await publisher.publish(good);
     await box.install();
@@ -115,7 +115,7 @@ export const cutsAfterScript: Scenario = {
     for (let n = 0; n < 2; n++) await cutAtStep(context, 'confirm', 5000);
     await chain.expectKept(good);
 
-    await chain.configure({ health_stable_s: 30 });
+    await chain.configure({ health_stable_s: 90 });
     const unlucky: Recipe = { version: 1_600_000_002 };
     await publisher.publish(unlucky);
     await box.install();
@@ -152,7 +152,7 @@ export const cutDuringConfirm: Scenario = {
 /** So that a cut finds it on trial, on a fast machine and on a slow one. */
 async function onTrialForLonger(context: Context): Promise<Chain> {
   const chain = chainOn(context);
-  await chain.configure({ health_stable_s: 30 });
+  await chain.configure({ health_stable_s: 90 });
   return chain;
 }
 

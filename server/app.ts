@@ -1,5 +1,6 @@
 import Koa, { type Context, type Next } from 'koa';
 import Router from 'koa-router';
+import { withoutLogin } from '../protocol/address.ts';
 import { quote } from '../protocol/version.ts';
 import { refuse } from './refuse.ts';
 import { routes } from './routes.ts';
@@ -42,7 +43,8 @@ const logAccess =
       if (url === '/' && ctx.status === 200) return;
       const end = ctx.res.writableFinished ? 'done' : 'cut';
       const agent = quote(headers['user-agent'] ?? '-', 80);
-      log(`${from} ${method} ${quote(url, 200)} ${ctx.status} ${end} ${nowMs() - startedMs} ms ${agent}`);
+      const shown = quote(withoutLogin(url).replace(/\?.*$/s, '?***'), 200);
+      log(`${from} ${method} ${shown} ${ctx.status} ${end} ${nowMs() - startedMs} ms ${agent}`);
     });
     return next();
   };

@@ -23,6 +23,7 @@ export async function listen(settings: Settings, tools: Partial<Tools> = {}): Pr
   const server = createServer(createApp(settings, tools).callback());
   server.setTimeout(idleMs);
   server.maxRequestsPerSocket = maxRequestsPerSocket;
+  server.on('dropRequest', (_, socket) => socket.destroy());
   server.listen({ port: settings.port, host: settings.host });
   try {
     await once(server, 'listening');

@@ -29,8 +29,9 @@ export async function serveControl(daemon: Daemon, { path, page, fd }: ControlSo
   });
   server.headersTimeout = 10_000;
   server.requestTimeout = 20_000;
-  // Our own clients have a connection for each.
+  // Our own clients have a connection for each; many at once, unanswered, would fill the memory.
   server.maxRequestsPerSocket = 10;
+  server.on('dropRequest', (_, socket) => socket.destroy());
   if (fd !== undefined) {
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen({ fd }, resolve));
     return server;

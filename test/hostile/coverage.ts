@@ -1,5 +1,6 @@
 import { packageAttacks } from './package-attacks.ts';
 import { serverAttacks } from './server-attacks.ts';
+import { slowAttacks } from './slow-attacks.ts';
 import { socketAttacks } from './socket-attacks.ts';
 import { type Threat, threats } from './threats.ts';
 import { clientAttacks } from './update-server-attacks.ts';
@@ -8,6 +9,7 @@ import { clientAttacks } from './update-server-attacks.ts';
 const tables: Readonly<Record<string, readonly { readonly threat: string; readonly what: string }[]>> = {
   'hostile/server.test.ts': serverAttacks,
   'hostile/packages.test.ts': packageAttacks,
+  'hostile/slow.long.ts': slowAttacks,
   'hostile/sockets.test.ts': socketAttacks,
   'hostile/update-server.test.ts': clientAttacks,
 };

@@ -44,10 +44,13 @@ export async function openHostileBox(publisher: Publisher, options: BoxOptions) 
     box,
     /** A folder beside the box, which nobody may write to. */
     outside: join(work, 'outside'),
-    /** The code with which an update is refused, asked for in any way. */
-    async refusalOf(ask: () => Promise<{ id: string }>): Promise<string> {
+    /**
+     * The code with which an update is refused, asked for in any way.
+     * @param patienceS how long it may take; a minute or two by default
+     */
+    async refusalOf(ask: () => Promise<{ id: string }>, patienceS?: number): Promise<string> {
       try {
-        const { outcome, because } = await box.ended((await ask()).id);
+        const { outcome, because } = await box.ended((await ask()).id, patienceS);
         return because === null ? outcome : because.code;
       } catch (error) {
         if (error instanceof UpdateError) return error.code;

@@ -184,9 +184,10 @@ function boxIn(work: string, { firstCheckS = 99_999, path = process.env.PATH }: 
     install: async (path: string, how: { retry?: boolean } = {}): Promise<string> =>
       (await daemon.ask('install_file', { path, retry: false, allow_downgrade: false, ...how })).id,
     /** How an update ended, once the box rests. */
-    async ended(id: string): Promise<HistoryEntry> {
+    async ended(id: string, patienceS?: number): Promise<HistoryEntry> {
       // The file first, as a status takes a while to make.
-      await box.until(`the end of ${id}`, () => textOf(at('var/lib/opq-updater/history.jsonl')).includes(`"${id}"`));
+      const ends = () => textOf(at('var/lib/opq-updater/history.jsonl')).includes(`"${id}"`);
+      await box.until(`the end of ${id}`, ends, 25, patienceS);
       return box.until(`a rest after ${id}`, async () => {
         const { state, last_update } = await box.status();
         return state === 'idle' && last_update?.id === id && last_update;
@@ -201,8 +202,8 @@ function boxIn(work: string, { firstCheckS = 99_999, path = process.env.PATH }: 
     /** Comes back in the moment in which the journal of this update names this step; a busy machine may see a later one. */
     reaches: (step: string, id: string) =>
       box.until(`the step ${step}`, () => stepNames.indexOf(box.step(id) ?? '') >= stepNames.indexOf(step), 3),
-    until: <T>(what: string, look: () => T | Promise<T>, everyMs = 25) =>
-      until(what, look, { everyMs, note: () => box.console() }),
+    until: <T>(what: string, look: () => T | Promise<T>, everyMs = 25, patienceS = 100) =>
+      until(what, look, { everyMs, patienceMs: patienceS * 1000, note: () => box.console() }),
 
     touch: (path: string): void => writeFileSync(at(path), ''),
     write: (path: string, content: string | Buffer): void => writeFileSync(at(path), content),

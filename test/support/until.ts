@@ -1,7 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const patienceMs = 100_000;
-
 /**
  * What `look` finds, asked again and again until it finds something: long, as machines may be busy.
  * @param note what to show when it never comes
@@ -9,7 +7,11 @@ const patienceMs = 100_000;
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  { everyMs = 25, note = () => '' }: { everyMs?: number; note?: () => string } = {},
+  {
+    everyMs = 25,
+    patienceMs = 100_000,
+    note = () => '',
+  }: { everyMs?: number; patienceMs?: number; note?: () => string } = {},
 ): Promise<Exclude<T, undefined | false>> {
   const end = performance.now() + patienceMs;
   let last: unknown;

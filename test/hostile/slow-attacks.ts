@@ -64,7 +64,7 @@ export const slowAttacks: readonly SlowAttack[] = [
     what: 'a package that is cut off at the same byte each time',
     code: 'SERVER_UNREACHABLE',
     replies: ({ good: { bytes, ...good } }) => ({
-      [packagePath({ bytes, ...good })]: Buffer.from(headOf('200 OK', { 'content-length': bytes.length }) + 'BZh'),
+      [packagePath({ bytes, ...good })]: Buffer.from(`${headOf('200 OK', { 'content-length': bytes.length })}BZh`),
     }),
     limitS: waitsS + tries * silenceS,
   },

@@ -18,7 +18,7 @@ export interface Daemon {
   listen<K extends OperationName>(name: K, input: Given<K>, signal?: AbortSignal): AsyncGenerator<DaemonEvent>;
 }
 
-const answerMs = 30_000;
+const answerMs = 120_000;
 /** These ask the update server before they answer, or read a package from a slow stick. */
 const patientMs = 15 * 60_000;
 const patient: readonly OperationName[] = [

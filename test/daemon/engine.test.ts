@@ -533,7 +533,7 @@ it('has the updater of a release start with the reboot, not before, and confirms
   box.box.reboot = async () => {
     seen.push(await current());
     starts('1.3.0');
-    await reboot("orderly");
+    await reboot('orderly');
   };
   const { trace, rest } = await run(box);
   expect(trace).toEqual([...upTo('confirm'), 'idle']);

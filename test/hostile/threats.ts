@@ -325,7 +325,9 @@ const box: readonly Threat[] = [
       'daemon/scratch/journal.test.ts': [
         'is stuck, says so, and waits for a person when the copy of the earlier release has rotted',
       ],
-      'daemon/engine.test.ts': ['stops no service for a copy that is damaged, and starts those that the update stopped'],
+      'daemon/engine.test.ts': [
+        'stops no service for a copy that is damaged, and starts those that the update stopped',
+      ],
     },
   },
 ];

@@ -107,7 +107,6 @@ export const guardMasked: Scenario = {
   name: 'guard-masked',
   about: "a release that masks the updater's guard and puts /bin/false in the updater's place",
   quick: false,
-  waitsFor: 'a look at the guard after install_update.sh, before the reboot',
   from: 'box',
   async run(context) {
     const chain = chainOn(context);
@@ -116,7 +115,7 @@ export const guardMasked: Scenario = {
     const masked = ['opq-updater-guard.service', 'opq-updater-watch.service', 'opq-updater-watch.timer'];
     const lines = masked.map((name) => `ln -s /dev/null /etc/systemd/system/${name}`);
     const end = [...lines, unit(dropIn, '[Service]\\nExecStart=\\nExecStart=/bin/false\\n')].join('\n');
-    await chain.putsBack({ version: 1_600_000_001, end }, 'GUARD_OVERRIDDEN');
+    await chain.putsBack({ version: 1_600_000_001, end }, 'UPDATER_TAMPERED');
     await chain.configure({});
     await chain.keeps({ version: 1_600_000_002 });
     return 'whole old, before a reboot; the next one confirmed';

@@ -11,18 +11,20 @@ export const scriptReboots: Scenario = {
     const { machine, box, publisher, expect } = context;
     const chain = chainOn(context);
     await machine.boot();
-    await chain.putsBack({ version: 1_600_000_001, middle: 'sudo reboot\nsleep 300' }, 'POWER_LOST');
+    await chain.putsBack({ version: 1_600_000_001, middle: 'sudo reboot\nsleep 300' }, 'SCRIPT_SHUT_DOWN');
+    // VERSION is in place, and it had more to do.
+    await chain.putsBack({ version: 1_600_000_002, end: 'systemctl reboot\nsleep 300' }, 'SCRIPT_SHUT_DOWN');
 
-    await chain.keeps({ version: 1_600_000_002, end: 'sudo reboot' });
-    await chain.keeps({ version: 1_600_000_003, end: 'systemctl reboot\nsleep 300' });
+    await chain.keeps({ version: 1_600_000_003, end: 'sudo reboot' });
+    await chain.keeps({ version: 1_600_000_004, end: 'systemctl reboot\necho asked\nsleep 2' });
 
-    const off = { version: 1_600_000_004, middle: 'systemctl poweroff\nsleep 300' };
+    const off = { version: 1_600_000_005, middle: 'systemctl poweroff\nsleep 300' };
     await publisher.publish(off);
     await box.install();
     await machine.goesOff(900_000);
     expect('state after it was switched on again', await machine.boot(), 'running');
-    await chain.expectPutBack(off, 'POWER_LOST');
-    await chain.keeps({ version: 1_600_000_005 });
+    await chain.expectPutBack(off, 'SCRIPT_SHUT_DOWN');
+    await chain.keeps({ version: 1_600_000_006 });
     return 'whole old when it was half-way, confirmed when it was done; the next one confirmed';
   },
 };

@@ -46,8 +46,7 @@ export const shutdowns: Scenario = {
     await box.install();
     await machine.onConsole(/^half-way/m, { timeoutMs: 300_000 });
     await machine.order('systemctl reboot');
-    // It says what it took it for.
-    const { because } = await box.expectEnd(release.version, 'rolled back', 'POWER_LOST');
+    const { because } = await box.expectEnd(release.version, 'rolled back', 'SCRIPT_SHUT_DOWN');
     expect('why', /was shut down/.test(because?.message ?? ''), true);
     await box.expectWhole(old);
     return 'each told for what it was; an update that a reboot interrupted was put back without blame';

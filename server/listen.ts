@@ -16,7 +16,7 @@ export interface RunningServer {
 const idleMs = 120_000;
 
 /** Requests that one connection may bring: many at once, unanswered, would fill the memory. */
-const maxRequestsPerSocket = 100;
+const maxRequestsPerSocket = 20;
 
 /** @throws UpdateError CONFIG_INVALID when the address or port cannot be had */
 export async function listen(settings: Settings, tools: Partial<Tools> = {}): Promise<RunningServer> {

@@ -1,3 +1,5 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import type { HistoryEntry, Progress, UndoView, UpdateView } from '../protocol/views.ts';
 import { openBlackBox } from './black-box.ts';
@@ -43,6 +45,8 @@ export interface UpdatesHooks {
 /** One update at a time: begins it, follows it to its end, writes its history. */
 export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
   const { clock, log, places } = base;
+  /** For the guard, which else would end a trial that nobody ends. */
+  const stuckMark = join(places.run, 'stuck');
   let at: At = idleAt;
   let running: Promise<void> | undefined;
   let progress: Progress | null = null;
@@ -69,7 +73,8 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     worker = base.newWorker();
     undoAsked = false;
     at = start;
-    running = travel(start, tries)
+    running = rm(stuckMark, { force: true })
+      .then(() => travel(start, tries))
       .catch(cannotGoOn)
       .finally(() => {
         running = undefined;
@@ -107,6 +112,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
   async function finish(rest: Rest): Promise<At | undefined> {
     if (rest.step === 'stuck') {
       at = rest;
+      await writeFile(stuckMark, '');
       log.error('stuck', new UpdateError(rest.stuckBecause.code, rest.stuckBecause.message));
       return undefined;
     }

@@ -12,6 +12,7 @@
 #                 trial/guard is not there too, it was cut off in the middle, and goes on before anything else may judge
 # trial/boots     boots on trial since the updater last reported; the updater sets it to 0
 # run/heartbeat   uptime in whole seconds when the updater was last alive
+# run/stuck       the updater could not finish an undo, and has said so to people
 # run/trial       uptime in whole seconds when the trial began in this boot; missing = it began in an earlier one
 set -u
 LC_ALL=C
@@ -48,13 +49,14 @@ put() { # FILE TEXT
 on_trial() { [ -d "$trial" ] && [ ! -e "$trial/guard" ]; }
 
 put_back() { # REASON SENTENCE
-    tries=$(($(number "$trial/guard-tries" 0) + 1))
-    if ! put "$trial/guard-tries" "$tries"; then
-        say "$2: but the disk takes no writes, so nothing can be put back"
+    tries=$(number "$trial/guard-tries" 0)
+    if [ "$tries" -ge 3 ]; then
+        say "$2: but the earlier release could not be put back in three tries; the updater has to"
         return 1
     fi
-    if [ "$tries" -gt 3 ]; then
-        say "$2: but the earlier release could not be put back in three tries; the updater has to"
+    tries=$((tries + 1))
+    if ! put "$trial/guard-tries" "$tries"; then
+        say "$2: but the disk takes no writes, so nothing can be put back"
         return 1
     fi
     put "$trial/guard-begun" "reason=$1" || return 1
@@ -104,6 +106,8 @@ boot() {
 
 watch() {
     on_trial || return 0
+    # It has said so, and says no more: once a minute would wear the card out.
+    [ "$(number "$trial/guard-tries" 0)" -lt 3 ] || return 0
     now=$(uptime_s)
     silent=$((now - $(number "$run/heartbeat" 0)))
     limit=$(number "$trial/about" 600 heartbeat_s)
@@ -111,6 +115,8 @@ watch() {
         put_back heartbeat "no sign of the updater for $silent s"
         return
     fi
+    # Alive, and waiting for a person or the next boot.
+    [ ! -e "$run/stuck" ] || return 0
     # The updater ends a script and a trial by itself; this is for one that is alive and does not.
     limit=$(($(number "$trial/about" 600 script_timeout_s) + $(number "$trial/about" 1800 trial_deadline_s) * 2 + 600))
     lasted=$((now - $(number "$run/trial" 0)))

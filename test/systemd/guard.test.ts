@@ -131,6 +131,18 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
     expect(await box.verdict()).toBe('reason=deadline\n');
   });
 
+  it('leaves a stuck box whose updater lives to the person who is to come, and no other', async () => {
+    const box = await boxOnTrial(shell);
+    await box.put('run/opq-updater/stuck', '');
+    await box.put('uptime', '99999.00 1.00\n');
+    await box.put('run/opq-updater/heartbeat', '99990\n');
+    expect(box.guard('watch')).toBe(0);
+    expect(await box.calls()).toEqual([]);
+    await box.put('run/opq-updater/heartbeat', '9\n');
+    expect(box.guard('watch')).toBe(0);
+    expect(await box.verdict()).toBe('reason=heartbeat\n');
+  });
+
   it('does not put back twice: what it did is for the updater to finish', async () => {
     const box = await boxOnTrial(shell);
     await box.put('uptime', '701.00 1.00\n');
@@ -162,6 +174,8 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
     for (let n = 0; n < 5; n++) box.guard('watch');
     expect(await box.release()).toBe('new');
     expect((await box.calls()).filter((call) => call.includes('reboot'))).toHaveLength(3);
+    // Once a minute for years would wear the card out.
+    expect(await readFile(join(box.trial, 'guard-tries'), 'utf8')).toBe('3\n');
     // Nothing is half done: an updater that comes up after all may judge the release.
     expect(await exists(join(box.trial, 'guard-begun'))).toBe(false);
   });

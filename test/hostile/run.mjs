@@ -18,8 +18,10 @@ const { status } = spawnSync(
 const mb = (value) => `${Math.round(value)} MB`;
 const seconds = (value) => `${Math.round(value)} s`;
 for (const line of readFileSync(figures, 'utf8').trim().split('\n')) {
-  const { name, idleMb, daemonMb, peakMb, childMb, childLimitMb, heldS, limitS } = JSON.parse(line);
-  if (heldS !== undefined) console.log(`${name}: held ${seconds(heldS)}, limit ${seconds(limitS)}`);
+  const { name, idleMb, daemonMb, peakMb, childMb, childLimitMb, heldS, limitS, threats, attacks } = JSON.parse(line);
+  if (threats !== undefined) console.log(`${threats} threats, ${attacks} attacks on whole programs`);
+  else if (heldS !== undefined)
+    console.log(`${name}: held ${seconds(heldS)}, its start included; limit ${seconds(limitS)}`);
   else if (peakMb !== undefined) console.log(`${name}: ${mb(idleMb)} at rest, at most ${mb(peakMb)}`);
   else {
     const child = childMb > 0 ? `, child at most ${mb(childMb)} (limit ${childLimitMb} MB)` : '';

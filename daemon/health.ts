@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../protocol/error-codes.ts';
 import type { Service } from './box/box.ts';
 import type { Baseline } from './facts.ts';
 import type { At } from './machine.ts';
@@ -6,7 +7,7 @@ import type { Tools } from './tools.ts';
 
 export type Health =
   | { readonly ok: true /** Wall clock when all services were first seen up, ms. */; readonly upAtMs: number }
-  | { readonly ok: false; readonly message: string };
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
 
 const programTimeoutMs = 60_000;
 const pollMs = 500;
@@ -43,6 +44,7 @@ export async function becomesHealthy(
     // Without a network nobody could ever mend the box from afar. Wi-Fi may take its time.
     const unheard = up && gateway && (await box.gateway()) !== 'answers';
     const missing = unheard ? 'the default gateway answered before and does not now' : seen.trouble;
+    const code = unheard ? 'NETWORK_LOST' : 'HEALTH_FAILED';
     const trouble = missing ?? refused?.message ?? null;
     show({ done: Math.floor(stableS), total: health_stable_s, unit: 'seconds', bytes_per_s: null, text: trouble });
     if (stable && up && !unheard && now - (refused?.askedAt ?? -askAgainMs) >= askAgainMs) {
@@ -50,15 +52,15 @@ export async function becomesHealthy(
       if (message === undefined) return { ok: true, upAtMs: stable.upAtMs };
       if (message !== refused?.message) log.warn(`not healthy yet: ${message}`);
       refused = { message, since: refused?.since ?? now, askedAt: clock.monotonic() };
-      if (refused.askedAt - refused.since >= refusalPatienceMs) return { ok: false, message };
+      if (refused.askedAt - refused.since >= refusalPatienceMs) return { ok: false, code, message };
     }
-    if (undoAsked()) return { ok: false, message: 'It was put back before it was confirmed.' };
+    if (undoAsked()) return { ok: false, code, message: 'It was put back before it was confirmed.' };
     // systemd has given up on it: waiting for the deadline would only make the outage longer.
     if (failedSince !== undefined && now - failedSince >= Math.max(5, health_stable_s) * 1000) {
-      return { ok: false, message: trouble ?? 'a service failed' };
+      return { ok: false, code, message: trouble ?? 'a service failed' };
     }
     if (now - began > trial_deadline_s * 1000) {
-      return { ok: false, message: `${trouble ?? 'the services did not stay up'} for ${trial_deadline_s} s` };
+      return { ok: false, code, message: `${trouble ?? 'the services did not stay up'} for ${trial_deadline_s} s` };
     }
     await clock.sleep(pollMs);
   }

@@ -203,6 +203,7 @@ export const errorCodes = {
     meaning: 'after the reboot something that worked before did not',
     todo: 'read which in the history; mend the release',
   },
+  NETWORK_LOST: { exit: 6, meaning: 'after the reboot the network did not come back', todo: 'look at the network' },
   REBOOT_FAILED: { exit: 6, meaning: 'the box could not be made to reboot', todo: 'reboot it by hand' },
   POWER_LOST: { exit: 6, meaning: 'power was lost in the middle', todo: 'nothing; the box put itself right' },
   DAEMON_DIED: { exit: 6, meaning: 'the updater ended in the middle', todo: 'send the log' },

@@ -50,7 +50,7 @@ export const confirm: Step<'confirm'> = {
     if (undoAsked()) {
       return rollbackBecause(at, { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'confirm' });
     }
-    if (!health.ok) return rollbackBecause(at, { code: 'HEALTH_FAILED', message: health.message, step: 'confirm' });
+    if (!health.ok) return rollbackBecause(at, { code: health.code, message: health.message, step: 'confirm' });
     if (!(await hasReported(values.trial_deadline_s * 1000, tools))) {
       const message = `The updater did not get ready in ${values.trial_deadline_s} s.`;
       return rollbackBecause(at, { code: 'UPDATER_BROKEN', message, step: 'confirm' });

@@ -1,7 +1,10 @@
+import type { ErrorCode } from '../../protocol/error-codes.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { readAbout } from '../box/snapshot.ts';
 import { removeSafely } from '../files.ts';
+import { readHistory } from '../history.ts';
 import type { At, Step } from '../machine.ts';
+import type { Places } from '../places.ts';
 import { addToQuarantine } from '../quarantine.ts';
 import type { Tools } from '../tools.ts';
 import { installedVersion } from '../version-on-box.ts';
@@ -19,7 +22,7 @@ export const restored: Step<'restored'> = {
     await proveVersion(at, tools);
     await startWhatIsDown(at, tools);
     // Known by now, and no slow service may keep it from being remembered.
-    if (at.blame && at.update.sha256) {
+    if (at.update.sha256 && (at.blame || (await isRepeated(at, places)))) {
       const { sha256, to } = at.update;
       const when = new Date(clock.now()).toISOString();
       await addToQuarantine(places, { sha256, version: to, code: at.because.code, at: when });
@@ -34,6 +37,17 @@ export const restored: Step<'restored'> = {
     return { step: 'idle', because: at.because, update: at.update, outageS, scriptTail: at.scriptTail };
   },
 };
+
+/** Once it may be chance: a network that was away, a person who shut the box down. Three times in a row it is the release. */
+const blamedWhenRepeated: readonly ErrorCode[] = ['NETWORK_LOST', 'SCRIPT_SHUT_DOWN'];
+const timesBefore = 2;
+
+async function isRepeated({ update, because }: At<'restored'>, places: Places): Promise<boolean> {
+  if (!blamedWhenRepeated.includes(because.code)) return false;
+  const before = (await readHistory(places)).slice(0, timesBefore);
+  const same = before.filter((entry) => entry.to === update.to && entry.because?.code === because.code);
+  return same.length === timesBefore;
+}
 
 async function proveVersion({ update }: At<'restored'>, { places, config }: Tools): Promise<void> {
   const found = await installedVersion(places, (await config()).values);

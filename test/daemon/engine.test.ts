@@ -134,7 +134,7 @@ it('puts the earlier release back when the gateway answered before and does not 
   const box = await scene({ gateway: async () => (looks++ === 0 ? 'answers' : 'silent') });
   box.tools.clock.monotonic = fastClock();
   const { rest } = await run(box);
-  expect(rest).toMatchObject({ because: { code: 'HEALTH_FAILED', step: 'confirm' } });
+  expect(rest).toMatchObject({ because: { code: 'NETWORK_LOST', step: 'confirm' } });
   // Patiently: a Wi-Fi comes back when it likes.
   expect(looks).toBeGreaterThan(3);
 });

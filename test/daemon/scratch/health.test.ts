@@ -107,7 +107,7 @@ describe.concurrent('After the reboot', () => {
     const box = await newBox({ config: { trial_deadline_s: 60 } });
     const bad = release(version, { script: { end: 'touch "$OPQ_BOX_ROOT/var/lib/scratch/no-gateway"' } });
     const entry = await box.ended(await box.install(await publisher.stick(bad)));
-    expect(entry).toMatchObject({ outcome: 'rolled back', because: { code: 'HEALTH_FAILED' } });
+    expect(entry).toMatchObject({ outcome: 'rolled back', because: { code: 'NETWORK_LOST' } });
     expect(entry.because?.message).toContain('gateway');
     await expectWhole(box, oldRelease);
     expect((await box.ended(await box.install(await publisher.stick(release(version + 1))))).outcome).toBe('confirmed');

@@ -33,9 +33,8 @@ export const networkLost: Scenario = {
     const down =
       '[Service]\\nType=oneshot\\nExecStart=ip link set eth0 down\\n[Install]\\nWantedBy=multi-user.target\\n';
     const end = `${unit('down.service', `[Unit]\\nAfter=wired.service\\n${down}`)}\nsystemctl enable down.service`;
-    const { because } = await chain.putsBack({ version: 1_600_000_001, end }, 'HEALTH_FAILED');
+    const { because } = await chain.putsBack({ version: 1_600_000_001, end }, 'NETWORK_LOST');
     expect('the gateway in the message', because?.message.includes('gateway'), true);
-    await chain.expectQuarantined();
     await chain.configure({});
 
     await machine.network(false);

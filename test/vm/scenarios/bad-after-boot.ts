@@ -1,4 +1,5 @@
 import { chainOn } from '../chain.ts';
+import type { Recipe } from '../release.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** A line that writes a unit or a drop-in; `\n` ends its lines. */
@@ -52,7 +53,7 @@ export const networkLost: Scenario = {
 };
 
 /** Releases that end the updater itself while the box stays up: only the guard is left. */
-const broken = (name: string, about: string, end: string): Scenario => ({
+const broken = (name: string, about: string, release: Partial<Recipe>): Scenario => ({
   name,
   about,
   quick: false,
@@ -62,7 +63,7 @@ const broken = (name: string, about: string, end: string): Scenario => ({
     const chain = chainOn(context);
     await machine.boot();
     await chain.configure({ trial_heartbeat_s: 180 });
-    await chain.putsBack({ version: 1_600_000_001, end }, 'GUARD_RESTORED');
+    await chain.putsBack({ version: 1_600_000_001, ...release }, 'GUARD_RESTORED');
     await chain.expectQuarantined();
     // A crowded machine may need longer than that for a good one.
     await chain.configure({});
@@ -74,37 +75,54 @@ const broken = (name: string, about: string, end: string): Scenario => ({
 
 const dropIn = 'opq-updater.service.d/zz-release.conf';
 
+/**
+ * What an install script does to the updater is found before the reboot (`guardMasked`). This is done by a program of
+ * the release, early in each boot, in memory: nothing of it is on the disk to be found.
+ */
+const inEachBoot = (lines: string): Partial<Recipe> => ({
+  data: { 'early.sh': `#!/bin/sh\n${lines}\n` },
+  end: `${unit(
+    'early.service',
+    '[Unit]\\nDefaultDependencies=no\\nAfter=opq-updater-guard.service\\nBefore=sysinit.target\\n[Service]\\nType=oneshot\\nExecStart=/usr/local/box-config-daemon/early.sh\\n[Install]\\nWantedBy=sysinit.target\\n',
+  )}\nsystemctl enable early.service`,
+});
+const overridden = (text: string) =>
+  inEachBoot(
+    `mkdir -p /run/systemd/system/opq-updater.service.d
+printf '${text}' >/run/systemd/system/${dropIn}
+systemctl daemon-reload`,
+  );
+
 export const nodeBroken = broken(
   'node-broken',
-  'a release after which Node does not start',
-  unit(dropIn, '[Service]\\nEnvironment=NODE_OPTIONS=--no-such-option\\n'),
+  'a release with which Node does not start after the reboot',
+  overridden('[Service]\\nEnvironment=NODE_OPTIONS=--no-such-option\\n'),
 );
 
 export const updaterReplaced = broken(
   'updater-replaced',
-  "a release that puts /bin/false in the updater's place",
-  unit(dropIn, '[Service]\\nExecStart=\\nExecStart=/bin/false\\n'),
+  "a release that puts /bin/false in the updater's place after the reboot",
+  overridden('[Service]\\nExecStart=\\nExecStart=/bin/false\\n'),
 );
 
 export const updaterMasked = broken(
   'updater-masked',
-  'a release that disables and masks the updater',
-  'systemctl disable opq-updater.service; systemctl mask opq-updater.service',
+  'a release that masks the updater after the reboot',
+  inEachBoot('systemctl mask --runtime opq-updater.service'),
 );
 
-export const bootHangs = broken(
-  'boot-hangs',
-  'a release with a unit that never lets the boot go on',
-  `${unit(
+export const bootHangs = broken('boot-hangs', 'a release with a unit that never lets the boot go on', {
+  end: `${unit(
     'forever.service',
     '[Unit]\\nDefaultDependencies=no\\nBefore=sysinit.target multi-user.target\\n[Service]\\nType=oneshot\\nTimeoutStartSec=infinity\\nExecStart=sleep infinity\\n[Install]\\nWantedBy=sysinit.target\\n',
   )}\nsystemctl enable forever.service`,
-);
+});
 
-/** The watcher over the watchers is gone too; what is left is what is looked at before the reboot. */
+/** The watcher over the watchers would be gone too: what is left is what is looked at before the reboot. */
 export const guardMasked: Scenario = {
   name: 'guard-masked',
-  about: "a release that masks the updater's guard and puts /bin/false in the updater's place",
+  about:
+    "releases that mask the updater's guard and put /bin/false in the updater's place, or disable and mask the updater",
   quick: false,
   from: 'box',
   async run(context) {
@@ -115,9 +133,11 @@ export const guardMasked: Scenario = {
     const lines = masked.map((name) => `ln -s /dev/null /etc/systemd/system/${name}`);
     const end = [...lines, unit(dropIn, '[Service]\\nExecStart=\\nExecStart=/bin/false\\n')].join('\n');
     await chain.putsBack({ version: 1_600_000_001, end }, 'UPDATER_TAMPERED');
+    const off = 'systemctl disable opq-updater.service; systemctl mask opq-updater.service';
+    await chain.putsBack({ version: 1_600_000_002, end: off }, 'UPDATER_TAMPERED');
     await chain.configure({});
-    await chain.keeps({ version: 1_600_000_002 });
-    return 'whole old, before a reboot; the next one confirmed';
+    await chain.keeps({ version: 1_600_000_003 });
+    return 'whole old both times, before a reboot; the next one confirmed';
   },
 };
 

@@ -18,10 +18,13 @@ export interface Checked {
 
 /** Checks a copy; the disk itself stays as the power cut left it. */
 export async function checkFileSystem(disk: string): Promise<Checked> {
-  return withRawCopy(disk, async (copy) => {
-    await e2fsck(['-E', 'journal_only', '-y', copy]);
-    return e2fsck(['-f', '-n', copy]);
-  });
+  return withRawCopy(disk, checkRawDisk);
+}
+
+/** The same of a file that nobody needs afterwards: it is changed. */
+export async function checkRawDisk(raw: string): Promise<Checked> {
+  await e2fsck(['-E', 'journal_only', '-y', raw]);
+  return e2fsck(['-f', '-n', raw]);
 }
 
 /** Copies a folder out of the disk of a machine that is off. */

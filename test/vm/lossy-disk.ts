@@ -4,9 +4,13 @@
  * to QEMU as a network block device on a unix socket; all changes are in this process's memory.
  * @see https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md "fixed newstyle", simple replies
  */
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, open } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 /** Written whole or not at all, unless it is torn; then by sectors. */
 const blockBytes = 4096;
@@ -18,9 +22,11 @@ export type LossyDisk = Awaited<ReturnType<typeof openLossyDisk>>;
 
 /**
  * @param raw the disk as it is at first; only read
- * @param socket where QEMU finds it
  */
-export async function openLossyDisk(raw: string, socket: string) {
+export async function openLossyDisk(raw: string) {
+  // The path of a unix socket has at most 107 bytes, and a checkout may lie deep.
+  const folder = await mkdtemp(join(tmpdir(), 'opq-vm-'));
+  const socket = join(folder, 'disk');
   const file = await open(raw, 'r');
   const { size } = await file.stat();
   const flushed = new Map<number, Buffer>();
@@ -34,14 +40,21 @@ export async function openLossyDisk(raw: string, socket: string) {
     await file.read(bytes, 0, blockBytes, block * blockBytes);
     return bytes;
   }
-  const now = async (block: number): Promise<Buffer> => cached.get(block)?.at(-1) ?? onDisk(block);
+  const changed = (block: number): Buffer | undefined => cached.get(block)?.at(-1) ?? flushed.get(block);
+  const now = async (block: number): Promise<Buffer> => changed(block) ?? onDisk(block);
 
   const device: Device = {
     size,
     async read(offset, length) {
-      const parts: Buffer[] = [];
-      for (const { block, from, to } of blocksOf(offset, length)) parts.push((await now(block)).subarray(from, to));
-      return Buffer.concat(parts);
+      const bytes = Buffer.alloc(length);
+      // All at once: asking for each block would make a boot take minutes.
+      await file.read(bytes, 0, length, offset);
+      let done = 0;
+      for (const { block, from, to } of blocksOf(offset, length)) {
+        changed(block)?.copy(bytes, done, from, to);
+        done += to - from;
+      }
+      return bytes;
     },
     async write(offset, data) {
       let done = 0;
@@ -85,7 +98,7 @@ export async function openLossyDisk(raw: string, socket: string) {
     },
     /** Writes it to a file as it is now. */
     async save(to: string): Promise<void> {
-      await copyFile(raw, to);
+      await promisify(execFile)('cp', ['--sparse=always', raw, to]);
       const copy = await open(to, 'r+');
       for (const [block, bytes] of flushed) await copy.write(bytes, 0, blockBytes, block * blockBytes);
       await copy.close();
@@ -93,6 +106,7 @@ export async function openLossyDisk(raw: string, socket: string) {
     async close(): Promise<void> {
       server.close();
       await file.close();
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

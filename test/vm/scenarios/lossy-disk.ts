@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { UpdateStep } from '../../../protocol/views.ts';
 import { expectNextUpdate } from '../cut.ts';
-import { checkFileSystem } from '../disk.ts';
-import { openLossyDisk } from '../lossy-disk.ts';
+import { checkRawDisk } from '../disk.ts';
+import { type LossyDisk, openLossyDisk } from '../lossy-disk.ts';
 import type { Recipe } from '../release.ts';
 import type { Context, Scenario } from '../scenario.ts';
 
@@ -25,7 +25,7 @@ export const lossyDisk: Scenario = {
     const { machine, box, publisher, old, whole, say, random } = context;
     const raw = join(machine.folder, 'disk.raw');
     await run('qemu-img', ['convert', '-O', 'raw', join(machine.folder, 'disk.qcow2'), raw]);
-    const disk = await openLossyDisk(raw, join(machine.folder, 'disk.sock'));
+    const disk = await openLossyDisk(raw);
     try {
       await machine.boot({ disk: disk.address });
       const release: Recipe = { version: 1_600_000_001, data, middle: 'echo half-way >/dev/ttyS0' };
@@ -64,11 +64,10 @@ export const lossyDisk: Scenario = {
   },
 };
 
-async function sound({ machine }: Context, disk: Awaited<ReturnType<typeof openLossyDisk>>): Promise<void> {
-  const [raw, copy] = [join(machine.folder, 'cut.raw'), join(machine.folder, 'cut.qcow2')];
-  await disk.save(raw);
-  await run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', raw, copy]);
-  const { sound, report } = await checkFileSystem(copy);
-  await Promise.all([rm(raw), rm(copy)]);
+async function sound({ machine }: Context, disk: LossyDisk): Promise<void> {
+  const copy = join(machine.folder, 'cut.raw');
+  await disk.save(copy);
+  const { sound, report } = await checkRawDisk(copy);
+  await rm(copy);
   if (!sound) throw new Error(`The file system is not sound after its journal was replayed: ${report}`);
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ describe.each(Object.entries(shells))('under %s', (_, [shell, ...args]) => {
     const folder = await mkdtemp(join(tmpdir(), 'opq-end-'));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const file = join(folder, 'script-end');
+    await writeFile(`${file}.room`, 'room');
     const { status } = spawnSync(shell!, [...args, program, file], { env: { PATH: process.env.PATH, ...environment } });
     expect(status).toBe(0);
     expect(await readdir(folder)).toEqual(['script-end']);

@@ -52,7 +52,8 @@ function launch(args: readonly string[], log: string): ChildProcess {
   try {
     // setpriv becomes QEMU and has it killed with us, however we end: no machine is left running.
     const command = ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args];
-    return spawn('setpriv', command, { stdio: ['ignore', output, output] });
+    // In a session of its own, as a busy machine is shared out by sessions: two machines are not one half each.
+    return spawn('setpriv', command, { stdio: ['ignore', output, output], detached: true });
   } finally {
     closeSync(output);
   }

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UpdateError } from '../../../protocol/errors.ts';
 import recorderProgram from '../../../systemd/script-end.sh';
+import { writeFileSafely } from '../../files.ts';
 import type { ScriptEnd, ScriptRun } from '../box.ts';
 import { neverStarted, readScriptEnd } from '../script-end.ts';
 import { confinement } from './confinement.ts';
@@ -10,6 +11,9 @@ import { goingDown, systemctl } from './systemctl.ts';
 
 /** One name for all: a second script cannot start beside the first, and whoever resumes knows what to stop. */
 export const scriptUnit = 'opq-updater-script.service';
+
+/** Some blocks of a file system. */
+const roomBytes = 16 * 1024;
 
 const usual = {
   /** In memory: what it says is needed in this boot alone. */
@@ -29,6 +33,8 @@ export async function runScript(script: ScriptRun, limits = usual): Promise<Scri
   const { endFile, writablePaths, timeoutMs } = script;
   await killScript();
   await rm(endFile, { force: true });
+  // Given back before the end is written down: a script that fills the disk has ended like any other.
+  await writeFileSafely(`${endFile}.room`, ' '.repeat(roomBytes));
   await mkdir(dirname(limits.recorder), { recursive: true });
   await writeFile(limits.recorder, recorderProgram);
   // A folder that is not there yet could not be made inside a read-only one; the snapshot has it as absent.

@@ -23,6 +23,7 @@ const record = (code: string, status: string, result = 'success') =>
 async function scene(systemdRun: string) {
   const played = await playSystemd({ systemctl, 'systemd-run': systemdRun });
   const at = (name: string) => join(played.folder, name);
+  await mkdir(at('trial'));
   const output: string[] = [];
   const script = {
     folder: '/unpacked',
@@ -52,6 +53,12 @@ it('lets a script write what the copy holds, and nothing of the updater', async 
     `--property=ExecStopPost=+/bin/sh ${box.at('run/script-end.sh')} ${box.at('trial/script-end')}`,
   );
   expect(call).toContain('--working-directory=/unpacked');
+});
+
+it('keeps room for the word on its end, should the script fill the disk', async () => {
+  const box = await scene(`stat -c %s "$played/trial/script-end.room"; ${record('exited', '0')}`);
+  await box.run();
+  expect(box.said()).toBe('16384\n');
 });
 
 it('hands on what the script says, and how it ended', async () => {
@@ -96,7 +103,6 @@ it.each([
 
 it('does not take the word of an earlier script', async () => {
   const box = await scene('exit 1');
-  await mkdir(box.at('trial'));
   await writeFile(box.at('trial/script-end'), 'result=success\ncode=exited\nstatus=0\n');
   expect(await codeOf(box.run())).toBe('SCRIPT_NOT_STARTED');
 });

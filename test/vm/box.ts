@@ -41,10 +41,15 @@ export function boxOn(machine: Machine) {
   const version = async (): Promise<string> =>
     (await machine.run('cat /usr/local/box-config-daemon/VERSION')).out.trim();
 
-  /** Looks every two seconds, through any number of reboots, until there is what is looked for. */
+  /**
+   * Looks until there is what is looked for, through any number of reboots: every two seconds, more rarely where
+   * looking itself takes the guest that long, which has better things to do.
+   */
   async function until<T>(what: string, timeoutMs: number, look: () => Promise<T | string>): Promise<T> {
     let last: unknown;
-    for (const end = performance.now() + timeoutMs; performance.now() < end; await sleep(2000)) {
+    let tookMs = 0;
+    for (const end = performance.now() + timeoutMs; performance.now() < end; await sleep(Math.max(2000, 4 * tookMs))) {
+      const began = performance.now();
       try {
         const found = await look();
         if (typeof found !== 'string') return found;
@@ -52,6 +57,8 @@ export function boxOn(machine: Machine) {
       } catch (error) {
         // Between two boots nobody answers.
         last = error;
+      } finally {
+        tookMs = Math.min(performance.now() - began, 5000);
       }
     }
     throw new Error(`Waited ${timeoutMs / 1000} s for ${what}, last: ${last}`);

@@ -131,11 +131,17 @@ export function openMachine({ folder, ...plan }: Plan) {
     bootId,
     /** Waits until the guest has rebooted by itself: runs under another boot id than `before`. */
     otherBoot: (before: string, timeoutMs = bootMs): Promise<string> =>
-      until('a reboot', timeoutMs, async () => {
-        // Between the boots there is no agent, or one that is on its way out.
-        const id = (await answers()) ? await bootId().catch(() => before) : before; // it answered, then went down
-        return id === before ? undefined : id;
-      }),
+      until(
+        'a reboot',
+        timeoutMs,
+        async () => {
+          // Between the boots there is no agent, or one that is on its way out.
+          const id = (await answers()) ? await bootId().catch(() => before) : before; // it answered, then went down
+          return id === before ? undefined : id;
+        },
+        // Each look starts a program in there.
+        500,
+      ),
     run,
     ok,
     /** Runs a script without waiting for its end: for one that takes the machine down, and the agent with it. */

@@ -18,7 +18,7 @@ export interface Whole {
 
 /** An installed box, asked from outside: by its files, its units and its own command line. */
 export function boxOn(machine: Machine) {
-  const updater = (args: string, timeoutMs = 600_000) => machine.run(`opq-updater ${args}`, { timeoutMs });
+  const updater = (args: string) => machine.run(`opq-updater ${args}`);
   /** Straight from root's socket: starting node for each look would take half of an emulated processor. */
   async function ask<T>(path: string): Promise<T> {
     const socket = '/run/opq-updater/control.sock';
@@ -81,8 +81,7 @@ export function boxOn(machine: Machine) {
      * Waits until the updater says that it begins a step: seen on the console within a few ms, for a well-placed cut.
      * @param from length of the console before what is waited for; it begins anew at each power-on
      */
-    reaches: (step: UpdateStep, { from = 0, timeoutMs = 600_000 } = {}) =>
-      machine.onConsole(new RegExp(` ${step} update=`), { from, timeoutMs }),
+    reaches: (step: UpdateStep, { from = 0 } = {}) => machine.onConsole(new RegExp(` ${step} update=`), { from }),
     /** Waits until the updater itself says that an update is in this step. */
     isIn: (step: UpdateStep) =>
       until(`the step ${step}`, patienceMs, async () => {

@@ -33,14 +33,14 @@ export async function cutAt({ machine, say }: Context, afterMs: number, change: 
 export async function cutAtStep(context: Context, step: UpdateStep, withinMs: number): Promise<UpdateStep | null> {
   const { machine, random } = context;
   const wanted = order.slice(order.indexOf(step)).join('|');
-  const [text] = await machine.onConsole(new RegExp(`(?: (?:${wanted})| ended) update=`), { timeoutMs: 600_000 });
+  const [text] = await machine.onConsole(new RegExp(`(?: (?:${wanted})| ended) update=`));
   if (text.includes('ended')) return null;
   await sleep(withinMs * random());
   if (/ ended update=/.test(machine.console())) return null;
   const seen = lastStep(machine.console());
   await cutAt(context, 0);
   const line = / power was lost in the middle of an update step=(\w+)| ready\s/;
-  const [, told] = await machine.onConsole(line, { timeoutMs: 900_000 });
+  const [, told] = await machine.onConsole(line);
   // A shutdown that was nearly done was none, and an update may have come to its end just before.
   if (told === undefined && (seen === 'reboot' || seen === 'restored' || seen === 'confirm')) return null;
   // The journal is ahead of the console by a line at most.

@@ -16,7 +16,7 @@ export async function keepEvidence(machine: Machine, disk: string, folder: strin
 }
 
 async function fromGuest(machine: Machine): Promise<string> {
-  return machine.ok(`opq-updater status --json || true; ${journalctl}`, { timeoutMs: 60_000 });
+  return machine.ok(`opq-updater status --json || true; ${journalctl}`, { timeoutMs: 300_000 });
 }
 
 /** The guest does not answer: what had reached its disk. */

@@ -41,8 +41,8 @@ const state = z.object({
   'out-data': z.base64().optional(),
   'err-data': z.base64().optional(),
 });
-/** The agent answers at once if it lives; a busy machine makes that seconds. */
-const answerMs = 30_000;
+/** The agent answers at once if it lives; a busy machine makes that seconds, a crowded one more. */
+const answerMs = 120_000;
 const environment = [
   'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   'HOME=/root',

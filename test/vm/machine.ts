@@ -11,7 +11,8 @@ import { askQemu } from './qmp.ts';
 
 /** Long: a boot takes 20 s on an idle machine and ten times that on a crowded one. */
 const bootMs = 600_000;
-const commandMs = 600_000;
+/** For what is done in there; ends what hangs. */
+const commandMs = 1_800_000;
 
 export type Machine = ReturnType<typeof openMachine>;
 
@@ -130,7 +131,7 @@ export function openMachine({ folder, ...plan }: Plan) {
     goesOff,
     bootId,
     /** Waits until the guest has rebooted by itself: runs under another boot id than `before`. */
-    otherBoot: (before: string, timeoutMs = bootMs): Promise<string> =>
+    otherBoot: (before: string, timeoutMs = commandMs): Promise<string> =>
       until(
         'a reboot',
         timeoutMs,

@@ -56,7 +56,6 @@ async function install(context: Context, deb: string, options: string): Promise<
   const { code, out, err } = await machine.run(
     `sh /root/install.sh --deb /root/updater.deb --server-url ${serverUrl} --key /root/publisher.pem \
       --fingerprint ${fingerprint} ${options}`,
-    { timeoutMs: 600_000 },
   );
   expect(`exit code of install.sh, which said:\n${out}${err}\n`, code, 0);
   expect('rows that the doctor objects to', (await objections(context)).join(', '), '');
@@ -152,7 +151,7 @@ async function upgradeOnTrial(context: Context, later: string): Promise<void> {
   const from = machine.console().length;
   await publisher.publish(release);
   await box.install();
-  await machine.onConsole(/^waits/m, { from, timeoutMs: 300_000 });
+  await machine.onConsole(/^waits/m, { from });
   const before = await daemonPid(context);
   const said = await upgrade(context, later, '9.0');
   expect('a word about the update under way', /an update is under way/.test(said), true);
@@ -179,9 +178,7 @@ async function upgradeAtRest(context: Context, later: string): Promise<void> {
 async function upgrade({ machine, expect, say }: Context, later: string, version: string): Promise<string> {
   say(`upgrade to ${version}`);
   await machine.push({ file: later }, '/root/later.deb');
-  const said = await machine.ok('DEBIAN_FRONTEND=noninteractive dpkg --install /root/later.deb 2>&1', {
-    timeoutMs: 300_000,
-  });
+  const said = await machine.ok('DEBIAN_FRONTEND=noninteractive dpkg --install /root/later.deb 2>&1');
   const status = await machine.ok("dpkg-query --status opq-box-updater | grep -E '^(Status|Version):'");
   expect('package', status, `Status: install ok installed\nVersion: ${version}\n`);
   return said;
@@ -197,11 +194,11 @@ async function uninstall(context: Context): Promise<void> {
   const { machine, box, expect, say } = context;
   say('install.sh --uninstall, then with --purge');
   const state = await kept(context);
-  await machine.ok('sh /root/install.sh --uninstall', { timeoutMs: 300_000 });
+  await machine.ok('sh /root/install.sh --uninstall');
   expect('what is kept without --purge', await kept(context), state);
   const units = "systemctl list-units --all --plain --no-legend 'opq-updater*'";
   expect('units that are left', await machine.ok(units), '');
-  await machine.ok('sh /root/install.sh --uninstall --purge', { timeoutMs: 300_000 });
+  await machine.ok('sh /root/install.sh --uninstall --purge');
   expect('install.sh --uninstall of nothing', (await machine.run('sh /root/install.sh --uninstall')).code, 0);
   expect('the services of the box', (await box.unit(service)).state, 'active');
   expect('VERSION', await box.version(), '1600000001');
@@ -210,7 +207,7 @@ async function uninstall(context: Context): Promise<void> {
 /** Every path of the disk, and of what is in memory, with kind, mode, owner and where a link leads. */
 async function everything({ machine }: Context): Promise<ReadonlySet<string>> {
   const look = "find / /run -xdev -printf '%p %y %m %U:%G %l\\n'";
-  return new Set((await machine.ok(look, { timeoutMs: 300_000 })).split('\n').filter(Boolean));
+  return new Set((await machine.ok(look)).split('\n').filter(Boolean));
 }
 
 /** What everyone leaves who installs or updates anything: logs, books of dpkg and systemd, the release itself. */

@@ -22,11 +22,11 @@ export const cutsGuardBoot: Scenario = {
     // The script has ended and all is synced: whole new, on trial.
     await cutAt(context, 1000 * random());
     for (let boot = 1; boot <= 3; boot++) {
-      await machine.onConsole(/guard has looked/, { timeoutMs: 900_000 });
+      await machine.onConsole(/guard has looked/);
       await cutAt(context, 200 * random());
     }
     for (let n = 0; n < 2; n++) {
-      await machine.onConsole(/opq-updater-guard.*: the earlier release is put back/, { timeoutMs: 900_000 });
+      await machine.onConsole(/opq-updater-guard.*: the earlier release is put back/);
       await cutAt(context, 1500 * random());
     }
     const { because } = await box.expectEnd(release.version, 'rolled back', 'GUARD_RESTORED');
@@ -61,11 +61,11 @@ export const cutsGuardWatch: Scenario = {
     await box.install();
     await box.reaches('confirm');
     await shortPatience(context);
-    await machine.onConsole(/no sign of the updater/, { timeoutMs: 900_000 });
+    await machine.onConsole(/no sign of the updater/);
     for (let n = 0; n < 3; n++) {
       // Somewhere from the stop of the services to the last rename.
       await cutAt(context, 6000 * random());
-      const [found] = await machine.onConsole(/the undo was cut off| ready\s/, { timeoutMs: 900_000 });
+      const [found] = await machine.onConsole(/the undo was cut off| ready\s/);
       // An updater that is up: the cut came after the last of it.
       if (found !== 'the undo was cut off') break;
     }

@@ -17,9 +17,9 @@ export const networkDown: Scenario = {
     await box.atRest();
     const release: Recipe = { version: 1_600_000_001 };
     await publisher.publish(release);
-    const check = await box.updater('check', 300_000);
+    const check = await box.updater('check');
     expect(`exit code of a check without a cable, which said ${check.out}${check.err}`, check.code, 3);
-    const { out } = await box.updater('doctor --json', 300_000);
+    const { out } = await box.updater('doctor --json');
     const bad = (JSON.parse(out) as CheckUp[]).flatMap(({ name, ok }) => (ok ? [] : [name]));
     expect(`whether the doctor objects to the server, of ${bad.join(' ')}`, bad.includes('server'), true);
     expect('last check, as status has it', (await box.status()).last_check?.fault?.code, 'SERVER_UNREACHABLE');

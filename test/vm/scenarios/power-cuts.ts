@@ -78,7 +78,7 @@ export const cutsInScript: Scenario = {
       version += 1;
       await publisher.publish({ version, data, ...script });
       await box.install();
-      await machine.onConsole(/^here/m, { timeoutMs: 600_000 });
+      await machine.onConsole(/^here/m);
       await cutAt(context, 500 * random());
       for (const step of undo) await cutAtStep(context, step, 4000);
       await machine.settled();

@@ -44,7 +44,7 @@ export const shutdowns: Scenario = {
     const release = { version: 1_600_000_001, middle: 'echo half-way >/dev/ttyS0; sleep 300' };
     await publisher.publish(release);
     await box.install();
-    await machine.onConsole(/^half-way/m, { timeoutMs: 300_000 });
+    await machine.onConsole(/^half-way/m);
     await machine.order('systemctl reboot');
     const { because } = await box.expectEnd(release.version, 'rolled back', 'SCRIPT_SHUT_DOWN');
     expect('why', /was shut down/.test(because?.message ?? ''), true);

@@ -56,7 +56,7 @@ export const strangers: Scenario = {
     };
     await publisher.publish(release);
     await box.install();
-    await machine.onConsole(/^waits/m, { timeoutMs: 300_000 });
+    await machine.onConsole(/^waits/m);
     for (const [what, script] of Object.entries(attempts))
       expect(`somebody ${what}: whether that worked`, (await as(context, '--init-groups', script)).code === 0, false);
     const count = await ofTheGroup(context);

@@ -13,7 +13,7 @@ export const goodUpdate: Scenario = {
     const before = await machine.bootId();
     // As the schedule does it.
     expect('exit code of check --install', (await box.updater('check --install')).code, 0);
-    await machine.otherBoot(before, 600_000);
+    await machine.otherBoot(before);
     const { outage_s } = await box.expectEnd(release.version, 'confirmed');
     await box.expectWhole(whole(release));
     expect('state of systemd', await machine.settled(), 'running');

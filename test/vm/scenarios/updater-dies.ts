@@ -15,7 +15,7 @@ export const updaterDies: Scenario = {
     const killed = { version: 1_600_000_001, middle: 'sync; echo half-way >/dev/ttyS0; sleep 300' };
     await publisher.publish(killed);
     await box.install();
-    await machine.onConsole(/half-way/, { timeoutMs: 600_000 });
+    await machine.onConsole(/half-way/);
     await machine.ok(kill('KILL'));
     await chain.expectPutBack(killed, 'DAEMON_DIED');
 
@@ -25,7 +25,7 @@ export const updaterDies: Scenario = {
     const hung = { version: 1_600_000_002 };
     await publisher.publish(hung);
     await box.install();
-    await machine.otherBoot(before, 900_000);
+    await machine.otherBoot(before);
     await box.isIn('confirm');
     await machine.ok(kill('STOP'));
     await chain.expectPutBack(hung, 'GUARD_RESTORED');

@@ -121,6 +121,9 @@ export function boxOn(machine: Machine) {
      */
     async expectEnd(to: number, outcome: HistoryEntry['outcome'], code: string | null = null): Promise<HistoryEntry> {
       const entry = await until(`an update to ${to} that has ended`, patienceMs, async () => {
+        // One to the same release may have ended before.
+        const { update } = await status();
+        if (update !== null) return 'an update is under way';
         const [newest] = await history();
         return newest?.to === to ? newest : `the newest is to ${newest?.to}`;
       });

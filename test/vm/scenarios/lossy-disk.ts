@@ -11,7 +11,13 @@ import type { Recipe } from '../release.ts';
 import type { Context, Scenario } from '../scenario.ts';
 
 const run = promisify(execFile);
-const data = { large: 'An SD card forgets.\n'.repeat(100_000) };
+const data = { large: 'An SD card forgets.\n'.repeat(400_000) };
+
+/** What is written goes to the disk at once, flushed or not: nothing can be lost of what is in the guest's memory only. */
+const writesSoon = `vm.dirty_background_bytes = 4096
+vm.dirty_expire_centisecs = 10
+vm.dirty_writeback_centisecs = 10
+`;
 
 /** What was written and not flushed is lost, kept in any order, or torn: as an SD card does it. */
 export const lossyDisk: Scenario = {
@@ -28,6 +34,8 @@ export const lossyDisk: Scenario = {
     const disk = await openLossyDisk(raw);
     try {
       await machine.boot({ disk: disk.address });
+      await machine.push(writesSoon, '/etc/sysctl.d/90-writes-soon.conf');
+      await machine.ok('systemctl restart systemd-sysctl.service && sync');
       const release: Recipe = { version: 1_600_000_001, data, middle: 'echo half-way >/dev/ttyS0' };
       await publisher.publish(release);
       await box.install();

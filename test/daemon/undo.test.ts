@@ -38,7 +38,13 @@ it('stops the services, goes back, reboots, and keeps what others changed', asyn
   const { trace, rest } = await undo(box);
   expect(trace).toEqual(['undo', 'rollback', 'restored', 'idle']);
   expect(rest).toMatchObject({ because: { code: 'ROLLED_BACK' }, update: { from: oldVersion, to: newVersion } });
-  expect(box.calls).toEqual([`stopService ${service}`, 'killScript', `stopService ${service}`, 'restore', 'reboot']);
+  expect(box.calls).toEqual([
+    `stopService ${service}`,
+    'killScript',
+    `stopService ${service}`,
+    'restore',
+    'reboot orderly',
+  ]);
   expect(await box.version()).toBe(String(oldVersion));
   expect(await readFile(box.places.at('/etc/opq/limits'), 'utf8')).toBe('by hand\n');
   expect(await exists(box.places.at('/etc/opq/added-by-the-release'))).toBe(false);

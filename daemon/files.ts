@@ -42,6 +42,16 @@ export async function removeSafely(path: string): Promise<void> {
   await syncFolder(dirname(path));
 }
 
+/** Makes a folder, and those above it that are missing, so that a power cut does not take them away again. */
+async function makeFolder(path: string, mode = 0o777): Promise<void> {
+  const highest = await mkdir(path, { recursive: true, mode });
+  if (highest === undefined) return;
+  for (let above = dirname(path); above.length >= dirname(highest).length; above = dirname(above)) {
+    await syncFolder(above);
+    if (above === dirname(above)) return;
+  }
+}
+
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
@@ -77,8 +87,8 @@ export async function exists(path: string): Promise<boolean> {
  */
 export async function privateFolder(folder: string): Promise<void> {
   const path = resolve(folder); // with a slash at its end, lstat would look through a link
-  await mkdir(dirname(path), { recursive: true }); // only the folder itself is private
-  if (!(await exists(path))) await mkdir(path, { mode: 0o700 });
+  await makeFolder(dirname(path)); // only the folder itself is private
+  if (!(await exists(path))) await makeFolder(path, 0o700);
   const stat = await lstat(path);
   const { uid, mode } = stat;
   const self = process.geteuid?.();

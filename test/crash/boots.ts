@@ -1,0 +1,168 @@
+/** Boots of a box of the crash proof, from whatever is on its disk until it rests. */
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Daemon, startDaemon } from '../../daemon/daemon.ts';
+import { keepBeating } from '../../daemon/heartbeat.ts';
+import { loadConfig } from '../../daemon/load-config.ts';
+import { openLog } from '../../daemon/log.ts';
+import { placesUnder } from '../../daemon/places.ts';
+import type { Clock, Resident } from '../../daemon/tools.ts';
+import type { Worker } from '../../daemon/work/worker.ts';
+import { crashBox, rebootMark, startServices } from './box.ts';
+import { unmounted } from './operations.ts';
+
+/** What a person, or the schedule, does to a box at rest. */
+export type Action = { readonly do: 'check' } | { readonly do: 'file'; readonly path: string } | { readonly do: 'undo' };
+
+export interface Machine {
+  readonly root: string;
+  /** Folder with `systemctl` and `reboot` of this box. */
+  readonly bin: string;
+  /** The guard as it is in the repository. */
+  readonly guard: string;
+  newWorker(): Worker;
+  say(line: string): void;
+  /** Wall clock at the start, ms. */
+  readonly nowMs: number;
+}
+
+/** Left in `run/` once the updater was started in this boot. */
+export const updaterMark = 'run/updater-started';
+
+/** A box that boots this often without coming to rest never will. */
+const maxBoots = 12;
+const restMs = 120_000;
+
+export interface Start {
+  /** The box is up: only the updater starts anew. */
+  readonly up?: boolean;
+  /** The updater does not start in the first boot, and the guard's watch looks. */
+  readonly silent?: boolean;
+}
+
+/**
+ * Boots the box until it rests, and does one action at each rest.
+ * @returns how many boots it took
+ */
+export async function toRest(machine: Machine, actions: readonly Action[], start: Start = {}): Promise<number> {
+  const left = [...actions];
+  const clock = skippingClock(machine.nowMs);
+  let { up = false, silent = false } = start;
+  for (let boots = up ? 0 : 1; boots <= maxBoots; boots++) {
+    if (!up) startBoot(machine);
+    if (silent) guard(machine, 'watch');
+    up = silent = false;
+    if (!rebootAsked(machine) && (await runUpdater(machine, clock, left)) === 'rest') return boots;
+    goDown(machine);
+  }
+  throw new Error(`the box did not come to rest in ${maxBoots} boots`);
+}
+
+const rebootAsked = ({ root }: Machine) => existsSync(join(root, rebootMark));
+
+function startBoot(machine: Machine): void {
+  const { root, say } = machine;
+  rmSync(join(root, 'run'), { recursive: true, force: true, maxRetries: 50, retryDelay: 5 });
+  mkdirSync(join(root, 'run'));
+  writeFileSync(join(root, 'run/boot_id'), `${randomUUID()}\n`);
+  say('boots');
+  guard(machine, 'boot');
+  if (!rebootAsked(machine)) startServices(root);
+}
+
+function goDown(machine: Machine): void {
+  const { root, say } = machine;
+  say('goes down');
+  guard(machine, 'shutdown');
+  writeFileSync(join(root, unmounted), '');
+}
+
+export function guard({ root, bin, guard: program, say }: Machine, verb: string): void {
+  const env = { PATH: process.env.PATH, OPQ_ROOT: root, OPQ_SYSTEMCTL: join(bin, 'systemctl'), OPQ_UPTIME: join(bin, 'uptime') };
+  try {
+    execFileSync('sh', [program, verb], { env, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
+  } catch (error) {
+    say(`guard ${verb}: ${(error as { stderr: string }).stderr}`);
+  }
+}
+
+async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Promise<'rest' | 'reboot'> {
+  const { root, bin, say, newWorker } = machine;
+  const places = placesUnder(root);
+  const workers: Worker[] = [];
+  const { box, endScript } = crashBox(root, bin);
+  writeFileSync(join(root, updaterMark), '');
+  const tools: Resident = {
+    box,
+    places,
+    log: openLog(places.logFile, clock.now, say),
+    clock,
+    config: () => loadConfig(places),
+    newWorker() {
+      const worker = newWorker();
+      workers.push(worker);
+      return worker;
+    },
+  };
+  const daemon = await startDaemon(tools, { firstCheckMs: 2 ** 31 - 1 });
+  const silence = await keepBeating(tools);
+  try {
+    for (;;) {
+      if ((await restOrReboot(machine, daemon)) === 'reboot') return 'reboot';
+      const next = actions.shift();
+      if (!next) return 'rest';
+      await begin(daemon, next);
+    }
+  } finally {
+    silence();
+    endScript();
+    daemon.stop();
+    for (const worker of workers) worker.close();
+    // What it still has in hand, such as counting how it ended.
+    await sleep(3);
+  }
+}
+
+async function restOrReboot(machine: Machine, { updates }: Daemon): Promise<'rest' | 'reboot'> {
+  const end = performance.now() + restMs;
+  while (performance.now() < end) {
+    if (rebootAsked(machine)) return 'reboot';
+    if (updates.resting) return 'rest';
+    await sleep(1);
+  }
+  throw new Error(`the updater is still in ${updates.at.step} after ${restMs / 1000} s`);
+}
+
+async function begin(daemon: Daemon, action: Action): Promise<void> {
+  switch (action.do) {
+    case 'check': {
+      const answer = await daemon.check({ install: true, by: 'person' });
+      if (!answer.begun) throw new Error(`the check began nothing: ${JSON.stringify(answer)}`);
+      return;
+    }
+    case 'file':
+      await daemon.installFile({ path: action.path, retry: false, allowDowngrade: false });
+      return;
+    case 'undo':
+      await daemon.updates.undo();
+  }
+}
+
+/** A clock on which waiting takes no time. */
+function skippingClock(startMs: number): Clock {
+  const began = performance.now();
+  let skipped = 0;
+  const passed = () => performance.now() - began + skipped;
+  return {
+    now: () => startMs + Math.floor(passed()),
+    monotonic: passed,
+    uptimeS: () => 100,
+    async sleep(ms) {
+      skipped += ms;
+      await sleep(1);
+    },
+  };
+}

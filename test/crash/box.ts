@@ -1,0 +1,116 @@
+/**
+ * A box below a folder for the crash proof: files, snapshots, restores and the install script are real; services,
+ * boots and the clock are played. What lasts until the next boot lies in `run/`, as on a box.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Box, ScriptEnd, ScriptRun, Service } from '../../daemon/box/box.ts';
+import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../../daemon/box/snapshot.ts';
+import { syncFileSystem } from '../../daemon/box/sync.ts';
+import { readIfThere } from '../../daemon/files.ts';
+
+/** Left in `run/` by whoever asks for a reboot: the updater, the guard, or a script. */
+export const rebootMark = 'run/asked-reboot';
+
+/** @returns the box, and what ends its script when it goes down */
+export function crashBox(root: string, bin: string): { readonly box: Box; endScript(): void } {
+  const at = (path: string) => join(root, path);
+  let script: ChildProcess | undefined;
+  const box: Box = {
+    kind: 'scratch',
+    about: 'A box of the crash proof.',
+    bootId: async () => readFileSync(at('run/boot_id'), 'utf8').trim(),
+    lastShutdown: async () =>
+      (await readIfThere(at('run/opq-updater/last-shutdown')))?.trim() === 'orderly' ? 'orderly' : 'cut',
+    identity: async () => ({ name: 'crash box', hardware: null }),
+    clockKnown: async () => true,
+    checkUp: async () => [],
+    ready: async () => {},
+    alive: async () => {},
+    sizeOf: async () => 100_000,
+    freeBytes: async () => 2 ** 40,
+    service: async (name) => serviceState(root, name),
+    startService: async (name) => startService(root, name),
+    stopService: async (name) => setState(root, name, 'inactive'),
+    runScript(run) {
+      script = startScript(root, bin, run);
+      return endOf(script, root);
+    },
+    killScript: async () => {},
+    runProgram: async () => ({ exitCode: 0, output: '' }),
+    snapshot: (folder, paths, about) => makeSnapshot(root, folder, paths, about),
+    snapshotHolds: (folder) => snapshotHolds(root, folder),
+    snapshotIntact,
+    restore: (folder) => restoreSnapshot(root, folder),
+    sync: () => syncFileSystem(root),
+    async reboot() {
+      writeFileSync(at(rebootMark), '');
+      // It has seconds to live.
+      await new Promise(() => {});
+    },
+  };
+  return { box, endScript: () => void (script?.exitCode === null && script.signalCode === null && process.kill(-script.pid!, 'SIGKILL')) };
+}
+
+const units = 'etc/systemd/system';
+const stateFile = (root: string, name: string) => join(root, 'run/services', name);
+
+function setState(root: string, name: string, text: string): void {
+  mkdirSync(join(root, 'run/services'), { recursive: true });
+  writeFileSync(stateFile(root, name), text);
+}
+
+/** `active` and the release that the program is of, or `failed`. */
+export function startService(root: string, name: string): void {
+  const unit = textOf(join(root, units, name));
+  if (unit === undefined) return;
+  const program = textOf(join(root, /^ExecStart=(.*)$/m.exec(unit)?.[1] ?? 'nowhere')) ?? '';
+  const release = /^#!\/bin\/sh\n# release (\d+) stays\n[^]*\n# end\n$/.exec(program)?.[1];
+  setState(root, name, release ? `active ${release}` : 'failed');
+}
+
+/** What starts at a boot. */
+export function startServices(root: string): void {
+  const folder = join(root, units, 'multi-user.target.wants');
+  if (existsSync(folder)) for (const name of readdirSync(folder)) startService(root, name);
+}
+
+function serviceState(root: string, name: string): Service {
+  if (!existsSync(join(root, units, name))) return { state: 'absent', restarts: 0 };
+  const [state = 'inactive'] = (textOf(stateFile(root, name)) ?? 'inactive').split(' ');
+  return { state: state as Service['state'], restarts: 0 };
+}
+
+/** The release whose program a service runs, or undefined while it runs none. */
+export const releaseRunning = (root: string, name: string): number | undefined => {
+  const [state, release] = (textOf(stateFile(root, name)) ?? '').split(' ');
+  return state === 'active' ? Number(release) : undefined;
+};
+
+function startScript(root: string, bin: string, { folder, onOutput }: ScriptRun): ChildProcess {
+  const child = spawn('bash', ['./install_update.sh'], {
+    cwd: folder,
+    env: { PATH: `${bin}:${process.env.PATH}`, OPQ_BOX_ROOT: root },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8').on('data', onOutput);
+  return child;
+}
+
+/** A script that asked for a reboot goes down with the box: nobody learns how it ended. */
+async function endOf(child: ChildProcess, root: string): Promise<ScriptEnd> {
+  const [exitCode] = await once(child, 'close');
+  if (existsSync(join(root, rebootMark)) || exitCode === null) await new Promise(() => {});
+  return { exitCode, timedOut: false };
+}
+
+export function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined; // not there, or no file
+  }
+}

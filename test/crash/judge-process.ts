@@ -22,10 +22,9 @@ export interface JudgeSettings extends Pick<Workshop, 'folder' | 'bin' | 'quickB
 }
 
 export function openJudge(settings: JudgeSettings) {
-  const { folder, bin, quickBin, guard, name, next } = settings;
+  const { folder, bin, guard, name, next } = settings;
   const root = join(folder, `box-${name}`);
   const proven = new Set<string>();
-  process.env.PATH = `${quickBin}:${process.env.PATH}`;
 
   async function judge({ disk, end, nowMs }: Job, actions: readonly Action[] = []): Promise<Report> {
     const log: string[] = [];
@@ -88,8 +87,10 @@ const timeless = (json: Buffer): Buffer =>
 export function runJudge(): Promise<number> {
   let judge: ReturnType<typeof openJudge>['judge'] | undefined;
   process.on('message', async (message: JudgeSettings | Job) => {
-    if ('folder' in message) judge = openJudge(message).judge;
-    else process.send!(await judge!(message));
+    if ('folder' in message) {
+      process.env.PATH = `${message.quickBin}:${process.env.PATH}`;
+      judge = openJudge(message).judge;
+    } else process.send!(await judge!(message));
   });
   process.once('disconnect', () => process.exit(0));
   return new Promise(() => {});

@@ -11,7 +11,7 @@ export interface Judges {
   try(point: Point, nowMs: number): Promise<{ readonly report: Promise<Report> }>;
   /** Disks tried so far. */
   readonly tried: number;
-  close(): void;
+  close(): Promise<void>;
 }
 
 export function openJudges(program: string, settings: Omit<JudgeSettings, 'name'>): Judges {
@@ -58,8 +58,12 @@ export function openJudges(program: string, settings: Omit<JudgeSettings, 'name'
     get tried() {
       return reports.size;
     },
-    close() {
-      for (const child of all) child.disconnect();
+    async close() {
+      for (const child of all) {
+        const gone = once(child, 'exit');
+        child.disconnect();
+        await gone;
+      }
     },
   };
 }

@@ -50,7 +50,7 @@ export async function record(
   await run(command, args, { cwd: dirname(program), maxBuffer: 2 ** 28 });
   const ops = operationsOf(parseCalls(readFileSync(log, 'utf8')), base, root, dirname(program));
   const end = readDisk(root);
-  if (process.env.OPQ_CRASH_LOG) console.log(ops.map((op, n) => `${n} ${op.volatile ? 'v ' : ''}${op.kind} ${op.note}`).join('\n'));
+
   explainAll(apply(withUnborn(base, ops), ops.filter(isChange)), end, name);
   const report: Report = JSON.parse(readFileSync(plan.resultPath, 'utf8'));
   if (report.error !== null) throw new Error(`${name}: ${report.error}\n${report.log.join('\n')}`);

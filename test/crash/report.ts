@@ -46,7 +46,7 @@ export function look(root: string): Omit<Report, 'error' | 'boots' | 'next' | 'l
     step: journal?.at.step ?? 'none',
     names: [...(state?.entries.keys() ?? [])],
     downloads: [...(find(disk, '/var/opq/updater')?.entries.keys() ?? [])],
-    history: linesOf(root, 'history.jsonl').map((line) => JSON.parse(line)),
+    history: linesOf(root, 'history.jsonl').flatMap(entryIn),
     floor: Number.parseInt(textOf(join(root, 'var/lib/opq-updater/floor')) ?? '0', 10) || 0,
     quarantine: JSON.parse(textOf(join(root, 'var/lib/opq-updater/quarantine.json')) ?? '[]').map(
       ({ version }: { version: number }) => version,
@@ -57,6 +57,15 @@ export function look(root: string): Omit<Report, 'error' | 'boots' | 'next' | 'l
 
 const linesOf = (root: string, name: string) =>
   (textOf(join(root, 'var/lib/opq-updater', name)) ?? '').split('\n').filter(Boolean);
+
+/** A line that a cut has torn tells nothing; the updater passes over it too. */
+function entryIn(line: string): Report['history'] {
+  try {
+    return [JSON.parse(line)];
+  } catch {
+    return [];
+  }
+}
 
 /** Folders that an update may write: what an undo puts back with its times. */
 const writable = ['/usr/local/box-config-daemon', '/etc/systemd/system', `/${extraFolder}`];
@@ -72,7 +81,7 @@ export function treeText(disk: Disk, times: boolean): string {
   for (const [path, { kind, mode, uid, gid, mtimeNs, data }, ino] of walk(disk)) {
     if (!/^\/(usr|etc)\//.test(path)) continue;
     if (!links.has(ino)) links.set(ino, links.size);
-    const when = times && isWritable(path) ? ` ${mtimeNs / 1000n}` : '';
+    const when = times && isWritable(path) ? ` ${mtimeNs / 1_000_000n}` : '';
     const hash = createHash('sha1').update(data).digest('hex').slice(0, 12);
     text += `${path} ${kind} ${mode.toString(8)} ${uid}:${gid} ${kind === 'folder' ? '' : `${links.get(ino)} ${hash}`}${when}\n`;
   }

@@ -1,6 +1,6 @@
 /** What is made once for all scenarios: keys, packages, a server, a clean box, and programs that stand in for others. */
 import { createHash } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, lutimesSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { formatReleaseFile } from '../../protocol/release-file.ts';
@@ -90,10 +90,10 @@ async function writeCleanBox(root: string, url: string, key: string): Promise<vo
   mkdirSync(join(root, 'var/log/opq'), { recursive: true });
   mkdirSync(join(root, 'etc/opq-updater/keys'), { recursive: true });
   await copyFile(key, join(root, 'etc/opq-updater/keys/key.pem'));
-  for (const path of ['run.sh', 'VERSION', 'lib/with space', 'lib', '.'])
-    utimesSync(join(root, component, path), long, long);
-  for (const path of [service, 'multi-user.target.wants', '.'])
-    utimesSync(join(root, 'etc/systemd/system', path), long, long);
+  for (const path of ['run.sh', 'VERSION', 'dangling', 'lib/with space', 'lib', '.'])
+    lutimesSync(join(root, component, path), long, long);
+  for (const path of [service, `multi-user.target.wants/${service}`, 'multi-user.target.wants', '.'])
+    lutimesSync(join(root, 'etc/systemd/system', path), long, long);
 }
 
 function writePrograms({ bin, quickBin }: Workshop): void {

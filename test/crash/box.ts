@@ -7,8 +7,10 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Box, ScriptEnd, ScriptRun, Service } from '../../daemon/box/box.ts';
+import { readConditions } from '../../daemon/box/conditions.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../../daemon/box/snapshot.ts';
 import { syncFileSystem } from '../../daemon/box/sync.ts';
+import { lookAtUndo, noteAfter, prepareUndo } from '../../daemon/box/undo/selective.ts';
 import { readIfThere } from '../../daemon/files.ts';
 
 /** Left in `run/` by whoever asks for a reboot: the updater, the guard, or a script. */
@@ -29,8 +31,11 @@ export function crashBox(root: string, bin: string): { readonly box: Box; endScr
     checkUp: async () => [],
     ready: async () => {},
     alive: async () => {},
-    sizeOf: async () => 100_000,
+    conditions: () => readConditions(root),
+    sizeOf: async () => ({ bytes: 100_000, inodes: 100 }),
     freeBytes: async () => 2 ** 40,
+    freeInodes: async () => 2 ** 20,
+    gateway: async () => 'none',
     service: async (name) => serviceState(root, name),
     startService: async (name) => startService(root, name),
     stopService: async (name) => setState(root, name, 'inactive'),
@@ -43,8 +48,12 @@ export function crashBox(root: string, bin: string): { readonly box: Box; endScr
     snapshot: (folder, paths, about) => makeSnapshot(root, folder, paths, about),
     snapshotHolds: (folder) => snapshotHolds(root, folder),
     snapshotIntact,
+    noteAfter: (folder) => noteAfter(root, folder),
+    lookAtUndo: (folder, kept) => lookAtUndo(root, folder, kept),
+    prepareUndo: (folder, how) => prepareUndo(root, folder, how),
     restore: (folder) => restoreSnapshot(root, folder),
     sync: () => syncFileSystem(root),
+    endDaemon: async () => {},
     async reboot() {
       writeFileSync(at(rebootMark), '');
       // It has seconds to live.

@@ -8,8 +8,9 @@ export const unmounted = '/run/unmounted';
 
 /** In memory on a box. */
 const isVolatile = (path: string) => path === '/run' || path.startsWith('/run/');
-/** Written for people alone: nothing that decides reads it. */
-const isIgnored = (path: string) => path.startsWith('/var/log/');
+/** Written for people alone, beside what an update does: nothing that decides reads it. */
+export const isIgnored = (path: string) =>
+  path.startsWith('/var/log/') || path === '/var/lib/opq-updater/black-box.jsonl';
 
 /** What a process and its threads have in common. */
 interface Context {

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import type { Action } from './boots.ts';
 import { apply, type Disk, type Operation, walk, withUnborn } from './disk.ts';
 import { readDisk, writeDisk } from './folder.ts';
-import { isChange, operationsOf } from './operations.ts';
+import { isChange, isIgnored, operationsOf } from './operations.ts';
 import type { Report } from './report.ts';
 import { parseCalls, straceCommand } from './strace.ts';
 import type { Workshop } from './workshop.ts';
@@ -67,7 +67,7 @@ function explainAll(model: Disk, found: Disk, name: string): void {
   const describe = (disk: Disk) =>
     new Map(
       [...walk(disk)]
-        .filter(([path]) => !path.startsWith('/var/log/') && !path.startsWith('/run'))
+        .filter(([path]) => !isIgnored(path) && !path.startsWith('/run'))
         .map(([path, inode]) => [path, inode] as const),
     );
   const [expected, real] = [describe(model), describe(found)];

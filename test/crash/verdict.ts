@@ -1,5 +1,5 @@
 /** Whether a box came out of a crash as it must: each line of the answer is something that it did not. */
-import type { ErrorCode } from '../../protocol/errors.ts';
+import type { ErrorCode } from '../../protocol/error-codes.ts';
 import type { Moment, Told } from './chronicle.ts';
 import type { Report } from './report.ts';
 
@@ -18,7 +18,7 @@ export type End = Pick<Report['history'][number], 'outcome' | 'from' | 'to'> & {
 
 /** Failures for which the release is blamed. */
 const blamed = ['INSTALL_SCRIPT_FAILED', 'INSTALL_TIMED_OUT', 'WRONG_VERSION_INSTALLED', 'HEALTH_FAILED'];
-const documented = /^(box-id|floor|history\.jsonl|journal\.json|previous|quarantine\.json)$/;
+const documented = /^(box-id|black-box(\.old)?\.jsonl|held-since|floor|history\.jsonl|journal\.json|previous|quarantine\.json)$/;
 const kept = /\.tar\.bz2\.unverified(\.etag)?$/;
 
 /** @param told what the journal said on the disk that the box was booted from */

@@ -86,6 +86,8 @@ async function writeCleanBox(root: string, url: string, key: string): Promise<vo
   symlinkSync(`../${service}`, join(root, 'etc/systemd/system/multi-user.target.wants', service));
   put('etc/opq/updater_config.json', JSON.stringify(config));
   put('var/lib/opq-updater/box-id', 'a-box\n', 0o600);
+  // Not its first line, which is synced with its folder.
+  put('var/lib/opq-updater/black-box.jsonl', '\n', 0o600);
   chmodSync(join(root, 'var/lib/opq-updater'), 0o700);
   mkdirSync(join(root, 'var/log/opq'), { recursive: true });
   mkdirSync(join(root, 'etc/opq-updater/keys'), { recursive: true });
@@ -98,7 +100,7 @@ async function writeCleanBox(root: string, url: string, key: string): Promise<vo
 
 function writePrograms({ bin, quickBin }: Workshop): void {
   const programs: [string, string, string][] = [
-    [bin, 'systemctl', 'case "$*" in *reboot*) : >"$OPQ_ROOT/run/asked-reboot" ;; is-system-running) echo stopping ;; esac'],
+    [bin, 'systemctl', 'case "$*" in *reboot*) : >"$OPQ_ROOT/run/asked-reboot" ;; *shutdown.target) echo ActiveState=active ;; esac'],
     [bin, 'reboot', ': >"$OPQ_BOX_ROOT/run/asked-reboot"'],
     // A machine that is busy with other things takes seconds to sync, which proves nothing here.
     [quickBin, 'sync', 'exit 0'],

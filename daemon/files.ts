@@ -24,10 +24,13 @@ export async function writeFileSafely(path: string, text: string, mode = 0o600):
   }
 }
 
-/** Removes what a power cut left of `writeFileSafely`; only before anybody writes in that folder. */
+/**
+ * Removes what a power cut left of `writeFileSafely`, of the guard's writing and of `removeSafely`; only before
+ * anybody writes in that folder.
+ */
 export async function removeUnfinished(folder: string): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => /\.[0-9a-f]{8}\.new$/.test(name));
-  for (const name of names) await rm(join(folder, name), { force: true });
+  const names = (await readdir(folder)).filter((name) => /\.(new|removed)$/.test(name));
+  for (const name of names) await rm(join(folder, name), { recursive: true, force: true });
 }
 
 /** A rename that a power cut cannot take back. */
@@ -37,9 +40,13 @@ export async function renameSafely(from: string, to: string): Promise<void> {
   if (dirname(from) !== dirname(to)) await syncFolder(dirname(from));
 }
 
+/** Removes a file, or a folder as a whole: what a power cut leaves of it has a name that counts for nothing. */
 export async function removeSafely(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true });
-  await syncFolder(dirname(path));
+  if (!(await exists(path))) return;
+  const removed = `${path}.removed`;
+  await rm(removed, { recursive: true, force: true });
+  await renameSafely(path, removed);
+  await rm(removed, { recursive: true, force: true });
 }
 
 /** Makes a folder, and those above it that are missing, so that a power cut does not take them away again. */

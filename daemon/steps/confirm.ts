@@ -1,8 +1,7 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asUpdateError } from '../../protocol/errors.ts';
 import { readAbout } from '../box/snapshot.ts';
-import { exists, renameSafely } from '../files.ts';
+import { exists, removeSafely, renameSafely } from '../files.ts';
 import { raiseFloor } from '../floor.ts';
 import { becomesHealthy } from '../health.ts';
 import type { At, Step } from '../machine.ts';
@@ -73,6 +72,7 @@ async function kept(at: At<'confirm'>, outageS: number | null, { places, log }: 
   const { to, sha256 } = at.update;
   log.info('confirmed', { version: to });
   try {
+    await removeSafely(outdated(places));
     await raiseFloor(places, to);
     if (sha256) await removeFromQuarantine(places, sha256);
   } catch (error) {
@@ -84,9 +84,9 @@ async function kept(at: At<'confirm'>, outageS: number | null, { places, log }: 
 
 /** Two renames, as a folder cannot replace a full one; whatever is cut, `trial` is there until `previous` is new. */
 async function promote(places: Places): Promise<void> {
-  const outdated = `${places.previous}.outdated`;
-  await rm(outdated, { recursive: true, force: true });
-  if (await exists(places.previous)) await renameSafely(places.previous, outdated);
+  await removeSafely(outdated(places));
+  if (await exists(places.previous)) await renameSafely(places.previous, outdated(places));
   await renameSafely(places.trial, places.previous);
-  await rm(outdated, { recursive: true, force: true });
 }
+
+const outdated = ({ previous }: Places): string => `${previous}.outdated`;

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Box } from '../../daemon/box/box.ts';
 import { type Daemon, startDaemon } from '../../daemon/daemon.ts';
 import { keepBeating } from '../../daemon/heartbeat.ts';
 import { loadConfig } from '../../daemon/load-config.ts';
@@ -27,6 +28,8 @@ export interface Machine {
   say(line: string): void;
   /** Wall clock at the start, ms. */
   readonly nowMs: number;
+  /** True when the box is as another one was that came to this step: what follows is known. */
+  knownFrom?(step: string): boolean;
 }
 
 /** Left in `run/` once the updater was started in this boot. */
@@ -43,11 +46,8 @@ export interface Start {
   readonly silent?: boolean;
 }
 
-/**
- * Boots the box until it rests, and does one action at each rest.
- * @returns how many boots it took
- */
-export async function toRest(machine: Machine, actions: readonly Action[], start: Start = {}): Promise<number> {
+/** Boots the box until it rests, or until what follows is known, and does one action at each rest. */
+export async function toRest(machine: Machine, actions: readonly Action[], start: Start = {}): Promise<'rest' | 'known'> {
   const left = [...actions];
   const clock = skippingClock(machine.nowMs);
   let { up = false, silent = false } = start;
@@ -55,7 +55,8 @@ export async function toRest(machine: Machine, actions: readonly Action[], start
     if (!up) startBoot(machine);
     if (silent) guard(machine, 'watch');
     up = silent = false;
-    if (!rebootAsked(machine) && (await runUpdater(machine, clock, left)) === 'rest') return boots;
+    const end = rebootAsked(machine) ? 'reboot' : await runUpdater(machine, clock, left);
+    if (end !== 'reboot') return end;
     goDown(machine);
   }
   throw new Error(`the box did not come to rest in ${maxBoots} boots`);
@@ -89,18 +90,28 @@ export function guard({ root, bin, guard: program, say }: Machine, verb: string)
   }
 }
 
-async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Promise<'rest' | 'reboot'> {
-  const { root, bin, say, newWorker } = machine;
+type EndOfRun = 'rest' | 'reboot' | 'known';
+
+async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Promise<EndOfRun> {
+  const { root, bin, newWorker } = machine;
+  let known = false;
+  const say = (line: string) => {
+    machine.say(line);
+    const step = /^(\w+) update=/.exec(line)?.[1];
+    if (step !== undefined && !known) known = machine.knownFrom?.(step) ?? false;
+  };
+  const never = () => new Promise<never>(() => {});
   const places = placesUnder(root);
   const workers: Worker[] = [];
   const { box, endScript } = crashBox(root, bin);
   writeFileSync(join(root, updaterMark), '');
   const tools: Resident = {
-    box,
+    // Nothing goes on once it is known how.
+    box: new Proxy(box, { get: (target, name: keyof Box) => (known && name !== 'kind' ? never : target[name]) }),
     places,
     log: openLog(places.logFile, clock.now, say),
     clock,
-    config: () => loadConfig(places),
+    config: () => (known ? never() : loadConfig(places)),
     newWorker() {
       const worker = newWorker();
       workers.push(worker);
@@ -108,10 +119,11 @@ async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Pr
     },
   };
   const daemon = await startDaemon(tools, { firstCheckMs: 2 ** 31 - 1 });
-  const silence = await keepBeating(tools);
+  const silence = known ? () => {} : await Promise.race([keepBeating(tools), until(() => known).then(() => () => {})]);
   try {
     for (;;) {
-      if ((await restOrReboot(machine, daemon)) === 'reboot') return 'reboot';
+      const end = await endOfWork(machine, daemon, () => known);
+      if (end !== 'rest') return end;
       const next = actions.shift();
       if (!next) return 'rest';
       await begin(daemon, next);
@@ -126,14 +138,22 @@ async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Pr
   }
 }
 
-async function restOrReboot(machine: Machine, { updates }: Daemon): Promise<'rest' | 'reboot'> {
+async function endOfWork(machine: Machine, { updates }: Daemon, known: () => boolean): Promise<EndOfRun> {
+  const look = () => (known() ? 'known' : rebootAsked(machine) ? 'reboot' : updates.resting ? 'rest' : undefined);
+  const end = await until(look);
+  if (end) return end;
+  throw new Error(`the updater is still in ${updates.at.step} after ${restMs / 1000} s`);
+}
+
+/** What `look` finds in the end; undefined when that takes too long. */
+async function until<T>(look: () => T): Promise<T | undefined> {
   const end = performance.now() + restMs;
   while (performance.now() < end) {
-    if (rebootAsked(machine)) return 'reboot';
-    if (updates.resting) return 'rest';
+    const found = look();
+    if (found) return found;
     await sleep(1);
   }
-  throw new Error(`the updater is still in ${updates.at.step} after ${restMs / 1000} s`);
+  return undefined;
 }
 
 async function begin(daemon: Daemon, action: Action): Promise<void> {

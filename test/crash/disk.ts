@@ -150,14 +150,19 @@ function hashOf(data: Buffer): string {
   return known;
 }
 
-/** The same for two disks that nobody could tell apart. */
-export function digest(disk: Disk, skip: (path: string) => boolean = () => false): string {
+/**
+ * The same for two disks that nobody could tell apart.
+ * @param timed whose time of change counts
+ * @param skip what does not count at all
+ */
+export function digest(disk: Disk, timed = (_: string) => true, skip = (_: string) => false): string {
   const hash = createHash('sha1');
   const links = new Map<number, number>();
   for (const [path, { kind, mode, uid, gid, mtimeNs, data }, ino] of walk(disk)) {
     if (skip(path)) continue;
     if (kind === 'file' && !links.has(ino)) links.set(ino, links.size);
-    hash.update(`${path}\0${kind} ${mode} ${uid} ${gid} ${mtimeNs} ${links.get(ino) ?? ''} ${hashOf(data)}\n`);
+    const time = timed(path) ? mtimeNs : '';
+    hash.update(`${path}\0${kind} ${mode} ${uid} ${gid} ${time} ${links.get(ino) ?? ''} ${hashOf(data)}\n`);
   }
   return hash.digest('base64');
 }

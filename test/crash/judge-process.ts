@@ -1,10 +1,12 @@
 /** A process that takes one disk after the other, boots a box from it and tells what came of it. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { workerHere } from '../../daemon/work/worker.ts';
 import { type Action, type Machine, toRest } from './boots.ts';
 import { type Disk, digest } from './disk.ts';
 import { readDisk, writeDisk } from './folder.ts';
 import type { End } from './modes.ts';
+import { isIgnored } from './operations.ts';
 import { look, type Report } from './report.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -23,39 +25,63 @@ export interface JudgeSettings extends Pick<Workshop, 'folder' | 'bin' | 'quickB
 
 export function openJudge(settings: JudgeSettings) {
   const { folder, bin, guard, name, next } = settings;
-  const root = join(folder, `box-${name}`);
   const proven = new Set<string>();
+  /** Boxes on their way by what they were like at the beginning of a step, and what came of them. */
+  const ways = new Map<string, Report>();
+  let count = 0;
 
-  async function judge({ disk, end, nowMs }: Job, actions: readonly Action[] = []): Promise<Report> {
+  /** @param known false: to its end, whatever is known */
+  async function judge({ disk, end, nowMs }: Job, actions: readonly Action[] = [], known = true): Promise<Report> {
     const log: string[] = [];
-    const machine: Machine = { root, bin, guard, nowMs, newWorker: workerHere, say: (line) => void log.push(line) };
-    let boots = 0;
-    let error: string | null = null;
+    // A new place each time: what an updater that was left alone still has in hand must not get into the next box.
+    const root = join(folder, `box-${name}-${++count}`);
+    const passed: string[] = [];
+    let way: Report | undefined;
+    const machine: Machine = {
+      root,
+      bin,
+      guard,
+      nowMs,
+      newWorker: workerHere,
+      say: (line) => void log.push(line),
+      knownFrom(step) {
+        if (!known) return false;
+        const like = `${step} ${likeness(readDisk(root))}`;
+        way = ways.get(like);
+        if (!way) passed.push(like);
+        return way !== undefined;
+      },
+    };
     writeDisk(root, disk);
     try {
-      boots = await toRest(machine, actions, { up: end === 'died' });
+      await toRest(machine, actions, { up: end === 'died' });
+      if (way) return { ...way, log: [...log, 'from here on it went as before:', ...way.log] };
+      const found = look(root);
+      const report = { ...found, error: null, next: actions.length > 0 ? null : await takesNext(machine, found.step), log };
+      for (const like of passed) ways.set(like, report);
+      return report;
     } catch (thrown) {
-      error = String(thrown);
+      return { ...look(root), error: String(thrown), next: null, log };
+    } finally {
+      forget(root);
     }
-    const found = look(root);
-    const nextFault = error === null && next && !actions.length ? await takesNext(machine, found.step) : null;
-    return { ...found, error, boots, next: nextFault, log };
   }
 
   /** Boxes that rest in the same way need not all be asked. */
-  async function takesNext(machine: Machine, step: string): Promise<string | null> {
-    if (step !== 'idle' && step !== 'none') return null;
-    const rest = restOf(readDisk(root));
+  async function takesNext({ knownFrom: _, ...machine }: Machine, step: string): Promise<string | null> {
+    if (!next || (step !== 'idle' && step !== 'none')) return null;
+    const { root } = machine;
+    const rest = likeness(readDisk(root));
     if (proven.has(rest)) return null;
     try {
-      await toRest(machine, [{ do: 'file', path: next!.path }], { up: true });
+      await toRest(machine, [{ do: 'file', path: next.path }], { up: true });
     } catch (thrown) {
       return String(thrown);
     }
     const after = look(root);
     const last = after.history.at(-1);
-    if (last?.outcome !== 'confirmed' || last.to !== next!.version) return `${last?.outcome} ${last?.because?.message ?? ''}`;
-    if (after.tree !== next!.tree || after.running !== next!.version) return 'confirmed, but not whole';
+    if (last?.outcome !== 'confirmed' || last.to !== next.version) return `${last?.outcome} ${last?.because?.message ?? ''}`;
+    if (after.tree !== next.tree || after.running !== next.version) return 'confirmed, but not whole';
     proven.add(rest);
     return null;
   }
@@ -63,16 +89,26 @@ export function openJudge(settings: JudgeSettings) {
   return { judge };
 }
 
-/** What a rest is like, but for times. */
-const restOf = (disk: Disk): string =>
+/** Somebody may still be writing there: then it goes with the folder that all of them are in. */
+function forget(root: string): void {
+  try {
+    rmSync(root, { recursive: true, force: true });
+  } catch {
+    // not empty any more
+  }
+}
+
+/** The same for boxes that differ in nothing that decides: not in times of what an update does not put back. */
+const likeness = (disk: Disk): string =>
   digest(
     new Map(
-      [...disk].map(([ino, inode]) => [
-        ino,
-        { ...inode, mtimeNs: 0n, data: /^\{"/.test(inode.data.toString('latin1', 0, 2)) ? timeless(inode.data) : inode.data },
-      ]),
+      [...disk].map(([ino, inode]) => {
+        const json = inode.kind === 'file' && inode.data[0] === 0x7b;
+        return [ino, { ...inode, data: json ? timeless(inode.data) : inode.data }];
+      }),
     ),
-    (path) => path.startsWith('/run') || path.startsWith('/var/log'),
+    (path) => /^\/(usr|etc)\//.test(path),
+    (path) => isIgnored(path) || /^\/run\/(boot_id|opq-updater\/(heartbeat|checks\.json))$/.test(path),
   );
 
 const timeless = (json: Buffer): Buffer =>
@@ -80,7 +116,7 @@ const timeless = (json: Buffer): Buffer =>
     json
       .toString()
       .replace(/"\d{4}-\d\d-\d\dT[^"]*"/g, '"time"')
-      .replace(/"(seconds|outage_?[sS]|bootId|stoppedAtMs)":(\{[^}]*\}|[^,}]*)/g, '"$1":0'),
+      .replace(/"(seconds|outage_?[sS]|bootId|boot_id|stoppedAtMs)":(\{[^}]*\}|[^,}]*)/g, '"$1":0'),
   );
 
 /** Takes its settings first, then jobs, one at a time. */

@@ -18,7 +18,7 @@ export function openJudges(program: string, settings: Omit<JudgeSettings, 'name'
   const idle: ChildProcess[] = [];
   const all: ChildProcess[] = [];
   const waiting: ((child: ChildProcess) => void)[] = [];
-  for (let n = 0; n < Math.max(2, availableParallelism()); n++) {
+  for (let n = 0; n < availableParallelism() + 1; n++) {
     const child = fork(program, ['judge'], { serialization: 'advanced' });
     child.send({ ...settings, name: String(n) } satisfies JudgeSettings);
     all.push(child);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { childWorker } from '../../daemon/work/child.ts';
 import { runWorker } from '../../daemon/work/worker-process.ts';
 import { toRest } from './boots.ts';
+import { proveFaults } from './faults.ts';
 import { runJudge } from './judge-process.ts';
 import { provePoints } from './points.ts';
 import type { Plan } from './record.ts';
@@ -13,6 +14,7 @@ import type { Workshop } from './workshop.ts';
 
 const verbs: Record<string, (args: readonly string[]) => Promise<number>> = {
   points: ([repo = '', ...names]) => inWorkshop(repo, (workshop) => provePoints(workshop, names)),
+  faults: ([repo = '', ...names]) => inWorkshop(repo, (workshop) => proveFaults(workshop, names)),
   plan: ([path = '']) => runPlan(JSON.parse(readFileSync(path, 'utf8'))),
   judge: runJudge,
   worker: runWorker,
@@ -42,16 +44,15 @@ function inMemory(): string | undefined {
 /** What is recorded: a box from its boot to its rest, with the updater's work in a process of its own. */
 async function runPlan({ root, bin, guard, actions, silent, resultPath }: Plan): Promise<number> {
   const log: string[] = [];
-  let boots = 0;
   let error: string | null = null;
   const newWorker = () => childWorker(process.argv[1]!);
   const machine = { root, bin, guard, newWorker, nowMs: Date.now(), say: (line: string) => void log.push(line) };
   try {
-    boots = await toRest(machine, actions, { silent });
+    await toRest(machine, actions, { silent });
   } catch (thrown) {
     error = (thrown as Error).stack ?? String(thrown);
   }
-  const report: Report = { ...look(root), error, boots, next: null, log };
+  const report: Report = { ...look(root), error, next: null, log };
   writeFileSync(resultPath, JSON.stringify(report));
   return 0;
 }

@@ -54,7 +54,6 @@ export async function record(
   explainAll(apply(withUnborn(base, ops), ops.filter(isChange)), end, name);
   const report: Report = JSON.parse(readFileSync(plan.resultPath, 'utf8'));
   if (report.error !== null) throw new Error(`${name}: ${report.error}\n${report.log.join('\n')}`);
-  if (process.env.OPQ_CRASH_LOG) console.log(ops.map((op, n) => `${n} ${op.volatile ? 'v ' : ''}${op.kind} ${op.note}`).join('\n'));
   for (const path of [log, planPath, plan.resultPath, root]) rmSync(path, { recursive: true });
   return { name, base, ops, end, report };
 }

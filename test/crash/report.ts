@@ -11,7 +11,6 @@ import { extraFolder, service } from './releases.ts';
 export interface Report {
   /** What kept the box from coming to rest, or null. */
   readonly error: string | null;
-  readonly boots: number;
   /** Everything below /usr and /etc, as one number; with the times of what an update may write. */
   readonly tree: string;
   readonly treeWithTimes: string;
@@ -34,7 +33,7 @@ export interface Report {
 }
 
 /** The part of a report that is read from the disk. */
-export function look(root: string): Omit<Report, 'error' | 'boots' | 'next' | 'log'> {
+export function look(root: string): Omit<Report, 'error' | 'next' | 'log'> {
   const disk = readDisk(root);
   const state = find(disk, '/var/lib/opq-updater');
   const journal = JSON.parse(textOf(join(root, 'var/lib/opq-updater/journal.json')) ?? 'null');
@@ -98,5 +97,5 @@ function previousOf(root: string, disk: Disk): Report['previous'] {
     return sum === createHash('sha256').update(bytes(name) ?? 'none').digest('hex');
   });
   const from = /^from=(.*)$/m.exec(bytes('about')?.toString() ?? '')?.[1] ?? '';
-  return { from, whole: whole && sums.length === 4 };
+  return { from, whole: whole && sums.length >= 4 };
 }

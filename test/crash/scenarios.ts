@@ -1,4 +1,5 @@
 /** What is recorded, as a table: a disk to begin with, and what happens to that box. */
+import type { ErrorCode } from '../../protocol/error-codes.ts';
 import type { Action } from './boots.ts';
 import { chronicle } from './chronicle.ts';
 import { apply, type Disk, find, type Inode } from './disk.ts';
@@ -29,6 +30,8 @@ export interface Scenario {
   actions(package_: (name: ReleaseName) => string): readonly Action[];
   readonly silent?: boolean;
   readonly undo?: boolean;
+  /** How else the update may end when the box was cut off. */
+  readonly otherwise?: readonly ErrorCode[];
 }
 
 const file = (path: string): Action => ({ do: 'file', path });
@@ -83,6 +86,8 @@ export const scenarios: readonly Scenario[] = [
     base: (_, done) => during(done.get('health')!, 'reboot', 3),
     actions: () => [],
     silent: true,
+    // The cut ends the silence.
+    otherwise: ['HEALTH_FAILED'],
   },
 ];
 

@@ -2,7 +2,15 @@ import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { exists, openRegular, privateFolder, readIfThere, writeFileSafely } from '../../daemon/files.ts';
+import {
+  exists,
+  openRegular,
+  privateFolder,
+  readIfThere,
+  removeSafely,
+  removeUnfinished,
+  writeFileSafely,
+} from '../../daemon/files.ts';
 import { codeOf } from '../support/error-of.ts';
 import { smallDisk } from '../support/small-disk.ts';
 
@@ -45,6 +53,26 @@ describe('a file that is written safely', () => {
     expect(await codeOfErrno(writeFileSafely(join(disk, 'a'), 'x'.repeat(200_000)))).toBe('ENOSPC');
     expect(await readFile(join(disk, 'a'), 'utf8')).toBe('old');
     expect(await readdir(disk)).toEqual(['a']);
+  });
+});
+
+describe('what is removed safely', () => {
+  it('is gone, file or folder, whatever an earlier cut has left', async () => {
+    for (const name of ['file', 'folder', 'folder.removed']) {
+      if (name === 'file') await writeFile(at(name), '');
+      else await mkdir(at(`${name}/deep`), { recursive: true });
+    }
+    for (const name of ['file', 'folder', 'nothing']) await removeSafely(at(name));
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  it('and what was not written to its end is cleared up at the next start, and nothing else', async () => {
+    await mkdir(at('trial.removed/deep'), { recursive: true });
+    for (const name of ['journal.json.0a1b2c3d.new', 'orderly-shutdown.new']) await writeFile(at(name), 'half');
+    const others = ['journal.json', 'news', 'snapshot-new'];
+    for (const name of others) await writeFile(at(name), '');
+    await removeUnfinished(dir);
+    expect((await readdir(dir)).sort()).toEqual(others);
   });
 });
 

@@ -1,0 +1,99 @@
+/** `npm run test:crash:faults`: puts one fault after the other into the recordings and sees that the proof finds it. */
+import { chronicle, type Moment, toldBy } from './chronicle.ts';
+import { reasonFor } from './harmless.ts';
+import type { Judges } from './judges.ts';
+import { type Point, pointsAt, safeAfter } from './modes.ts';
+import { type Exhibit, openJudgesFor, recordAll, treesOf } from './points.ts';
+import { type Seed, seedsOf } from './seeds.ts';
+import { judge, journalFault } from './verdict.ts';
+import { furnish, type Workshop } from './workshop.ts';
+
+export async function proveFaults(workshop: Workshop, names: readonly string[]): Promise<number> {
+  const furnished = await furnish(workshop);
+  const trees = await treesOf(workshop, furnished);
+  const exhibits = await recordAll(workshop, furnished, trees);
+  const judges = openJudgesFor(workshop, furnished, null);
+  let [changes, seeded, caught, explained] = [0, 0, 0, 0];
+  const reasons = new Map<string, string[]>();
+  for (const exhibit of exhibits.filter(({ scenario }) => names.length === 0 || names.includes(scenario.short))) {
+    const { recording, scenario } = exhibit;
+    const all = seedsOf(recording.ops);
+    changes += all.changes;
+    seeded += all.seeds.length;
+    const known = baseline(exhibit);
+    let here = 0;
+    for (const seed of all.seeds) {
+      if (await isCaught(seed, exhibit, known, judges)) {
+        caught++;
+        here++;
+        continue;
+      }
+      const reason = reasonFor(seed, exhibit);
+      if (reason) explained++;
+      else console.log(`NOT CAUGHT in ${scenario.short} after ${seed.from - 1} operations: ${seed.what}`);
+      reasons.set(reason ?? 'no reason', [...(reasons.get(reason ?? 'no reason') ?? []), `${scenario.short}: ${seed.what}`]);
+    }
+    console.log(`${scenario.name}: ${here} of ${all.seeds.length} caught (${judges.tried} disks)`);
+  }
+  for (const [reason, which] of reasons) console.log(`${which.length} harmless: ${reason}\n  ${which.join('\n  ')}`);
+  await judges.close();
+  await furnished.close();
+  console.log(`${changes} syncs and pairs, ${seeded} of which make other disks; ${caught} caught, ${explained} explained`);
+  console.log(`${caught + explained} of ${seeded} seeded faults caught or explained`);
+  return caught + explained === seeded && explained * 10 <= seeded ? 0 : 1;
+}
+
+/** What the proof without faults tries: a disk, and what had been promised by then. */
+function baseline({ recording: { base, ops }, moments }: Exhibit): Set<string> {
+  const known = new Set<string>();
+  const safe = safeAfter(ops);
+  for (let done = 0; done <= ops.length; done++) {
+    for (const point of pointsAt({ base, ops }, done, safe)) known.add(keyOf(point, moments[done]!));
+  }
+  return known;
+}
+
+const keyOf = ({ digest }: Point, { saved, saving, begun, ended, undoBegun }: Moment): string =>
+  [digest, saved?.text, saving?.text, begun, ended, undoBegun].join('|');
+
+async function isCaught(seed: Seed, exhibit: Exhibit, known: ReadonlySet<string>, judges: Judges): Promise<boolean> {
+  const { base } = exhibit.recording;
+  const { facts, scenario } = exhibit;
+  const moments = momentsOf(seed, exhibit);
+  const fresh: { point: Point; moment: Moment }[] = [];
+  for (let done = seed.from; done <= seed.until; done++) {
+    if (seed.ops[done - 1]!.volatile) continue;
+    for (const point of pointsAt({ base, ops: seed.ops }, done, seed.safe)) {
+      const moment = moments[done]!;
+      if (journalFault(moment, toldBy(point.disk))) return true;
+      const key = keyOf(point, moment);
+      if (!known.has(key)) fresh.push({ point, moment });
+    }
+  }
+  void scenario;
+  // The worst first: where everything is lost that was not synced, shortly before it is safe after all.
+  fresh.sort((a, b) => rank(a.point) - rank(b.point) || b.point.done - a.point.done);
+  let found = false;
+  const open: Promise<void>[] = [];
+  for (const { point, moment } of fresh) {
+    if (found) break;
+    const nowMs = Number(seed.ops[point.done - 1]!.atNs / 1_000_000n) + 60_000;
+    const { report } = await judges.try(point, nowMs);
+    open.push(
+      report.then((told) => {
+        found ||= judge(told, moment, toldBy(point.disk), facts).length > 0;
+      }),
+    );
+  }
+  await Promise.all(open);
+  return found;
+}
+
+const rank = ({ mode }: Point) => (mode.startsWith('nothing') ? 0 : mode.startsWith('of what') ? 1 : 2);
+
+/** What the updater believes does not change by a fault; only between two that changed places it is somewhere new. */
+function momentsOf(seed: Seed, { recording: { base }, scenario, moments }: Exhibit): readonly Moment[] {
+  if (!seed.swapped) return moments;
+  const between = chronicle(base, seed.ops, scenario.undo ?? false)[seed.from]!;
+  return moments.map((moment, done) => (done === seed.from ? between : moment));
+}

@@ -118,9 +118,10 @@ async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Pr
       return worker;
     },
   };
+  const endIntervals = catchIntervals();
   const daemon = await startDaemon(tools, { firstCheckMs: 2 ** 31 - 1 });
-  const silence = known ? () => {} : await Promise.race([keepBeating(tools), until(() => known).then(() => () => {})]);
   try {
+    await Promise.race([keepBeating(tools), until(() => known)]);
     for (;;) {
       const end = await endOfWork(machine, daemon, () => known);
       if (end !== 'rest') return end;
@@ -129,13 +130,28 @@ async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Pr
       await begin(daemon, next);
     }
   } finally {
-    silence();
+    endIntervals();
     endScript();
     daemon.stop();
     for (const worker of workers) worker.close();
     // What it still has in hand, such as counting how it ended.
     await sleep(3);
   }
+}
+
+/** A process that ends takes its intervals along; here it goes on as the next box. */
+function catchIntervals(): () => void {
+  const { setInterval: real } = globalThis;
+  const caught: NodeJS.Timeout[] = [];
+  globalThis.setInterval = ((...args: Parameters<typeof real>) => {
+    const timer = real(...args);
+    caught.push(timer);
+    return timer;
+  }) as typeof real;
+  return () => {
+    globalThis.setInterval = real;
+    caught.forEach(clearInterval);
+  };
 }
 
 async function endOfWork(machine: Machine, { updates }: Daemon, known: () => boolean): Promise<EndOfRun> {

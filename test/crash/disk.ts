@@ -93,12 +93,7 @@ export function apply(disk: Disk, ops: Iterable<Change>): Disk {
         rename(op.folder, op.atNs, (entries) => entries.set(op.name, op.ino));
         break;
       case 'write':
-        change(op.ino, ({ data }) => {
-          const grown = Buffer.alloc(Math.max(data.length, op.at + op.bytes.length));
-          data.copy(grown);
-          op.bytes.copy(grown, op.at);
-          return { data: grown, mtimeNs: op.atNs };
-        });
+        change(op.ino, ({ data }) => ({ data: written(data, op), mtimeNs: op.atNs }));
         break;
       case 'cut':
         change(op.ino, ({ data }) => {
@@ -112,6 +107,19 @@ export function apply(disk: Disk, ops: Iterable<Change>): Disk {
     }
   }
   return now;
+}
+
+/** The same bytes again and again, as each point has most of what the one before had. */
+const results = new WeakMap<Buffer, WeakMap<object, Buffer>>();
+
+function written(data: Buffer, op: { readonly at: number; readonly bytes: Buffer }): Buffer {
+  const known = results.get(data)?.get(op.bytes);
+  if (known) return known;
+  const grown = Buffer.alloc(Math.max(data.length, op.at + op.bytes.length));
+  data.copy(grown);
+  op.bytes.copy(grown, op.at);
+  results.set(data, (results.get(data) ?? new WeakMap()).set(op.bytes, grown));
+  return grown;
 }
 
 /** The disk before any operation, with everything that will be born on it, nameless and empty. */
@@ -135,12 +143,18 @@ export function find(disk: Disk, path: string): Inode | undefined {
 export function* walk(disk: Disk, ino = top, path = '', above: readonly number[] = []): Generator<[string, Inode, number]> {
   // Two operations of which one is lost can make a folder its own parent; a file system check would cut it off.
   if (above.includes(ino)) return;
-  const inode = disk.get(ino)!;
-  for (const [name, child] of [...inode.entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [name, child] of sorted(disk.get(ino)!)) {
     const inner = disk.get(child)!;
     yield [`${path}/${name}`, inner, child];
     if (inner.kind === 'folder') yield* walk(disk, child, `${path}/${name}`, [...above, ino]);
   }
+}
+
+const orders = new WeakMap<Inode, readonly [string, number][]>();
+function sorted(folder: Inode): readonly [string, number][] {
+  const known = orders.get(folder) ?? [...folder.entries].sort(([a], [b]) => (a < b ? -1 : 1));
+  orders.set(folder, known);
+  return known;
 }
 
 const hashes = new WeakMap<Buffer, string>();
@@ -150,19 +164,26 @@ function hashOf(data: Buffer): string {
   return known;
 }
 
+const looks = new WeakMap<Inode, string>();
+function lookOf(inode: Inode): string {
+  const { kind, mode, uid, gid, data } = inode;
+  const known = looks.get(inode) ?? `${kind} ${mode} ${uid} ${gid} ${hashOf(data)}`;
+  looks.set(inode, known);
+  return known;
+}
+
 /**
  * The same for two disks that nobody could tell apart.
  * @param timed whose time of change counts
  * @param skip what does not count at all
  */
 export function digest(disk: Disk, timed = (_: string) => true, skip = (_: string) => false): string {
-  const hash = createHash('sha1');
   const links = new Map<number, number>();
-  for (const [path, { kind, mode, uid, gid, mtimeNs, data }, ino] of walk(disk)) {
+  let text = '';
+  for (const [path, inode, ino] of walk(disk)) {
     if (skip(path)) continue;
-    if (kind === 'file' && !links.has(ino)) links.set(ino, links.size);
-    const time = timed(path) ? mtimeNs : '';
-    hash.update(`${path}\0${kind} ${mode} ${uid} ${gid} ${time} ${links.get(ino) ?? ''} ${hashOf(data)}\n`);
+    if (inode.kind === 'file' && !links.has(ino)) links.set(ino, links.size);
+    text += `${path}\0${lookOf(inode)} ${timed(path) ? inode.mtimeNs : ''} ${links.get(ino) ?? ''}\n`;
   }
-  return hash.digest('base64');
+  return createHash('sha1').update(text).digest('base64');
 }

@@ -72,9 +72,9 @@ async function kept(at: At<'confirm'>, outageS: number | null, { places, log }: 
   const { to, sha256 } = at.update;
   log.info('confirmed', { version: to });
   try {
-    await removeSafely(outdated(places));
     await raiseFloor(places, to);
     if (sha256) await removeFromQuarantine(places, sha256);
+    await removeSafely(outdated(places));
   } catch (error) {
     // The installed version is a floor as well, and a quarantined one that runs is only asked for by a person.
     log.error('floor and quarantine could not be written', asUpdateError(error));

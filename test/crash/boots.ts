@@ -16,7 +16,10 @@ import { crashBox, rebootMark, startServices } from './box.ts';
 import { unmounted } from './operations.ts';
 
 /** What a person, or the schedule, does to a box at rest. */
-export type Action = { readonly do: 'check' } | { readonly do: 'file'; readonly path: string } | { readonly do: 'undo' };
+export type Action =
+  | { readonly do: 'check' }
+  | { readonly do: 'file'; readonly path: string }
+  | { readonly do: 'undo' };
 
 export interface Machine {
   readonly root: string;
@@ -47,7 +50,11 @@ export interface Start {
 }
 
 /** Boots the box until it rests, or until what follows is known, and does one action at each rest. */
-export async function toRest(machine: Machine, actions: readonly Action[], start: Start = {}): Promise<'rest' | 'known'> {
+export async function toRest(
+  machine: Machine,
+  actions: readonly Action[],
+  start: Start = {},
+): Promise<'rest' | 'known'> {
   const left = [...actions];
   const clock = skippingClock(machine.nowMs);
   let { up = false, silent = false } = start;
@@ -82,7 +89,12 @@ function goDown(machine: Machine): void {
 }
 
 export function guard({ root, bin, guard: program, say }: Machine, verb: string): void {
-  const env = { PATH: process.env.PATH, OPQ_ROOT: root, OPQ_SYSTEMCTL: join(bin, 'systemctl'), OPQ_UPTIME: join(bin, 'uptime') };
+  const env = {
+    PATH: process.env.PATH,
+    OPQ_ROOT: root,
+    OPQ_SYSTEMCTL: join(bin, 'systemctl'),
+    OPQ_UPTIME: join(bin, 'uptime'),
+  };
   try {
     execFileSync('sh', [program, verb], { env, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
   } catch (error) {
@@ -111,6 +123,7 @@ async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Pr
     places,
     log: openLog(places.logFile, clock.now, say),
     clock,
+    updater: { version: '0.0.0', program: process.argv[1]! },
     config: () => (known ? never() : loadConfig(places)),
     newWorker() {
       const worker = newWorker();

@@ -36,6 +36,7 @@ export function crashBox(root: string, bin: string): { readonly box: Box; endScr
     freeBytes: async () => 2 ** 40,
     freeInodes: async () => 2 ** 20,
     gateway: async () => 'none',
+    ownUnits: async () => ({}),
     service: async (name) => serviceState(root, name),
     startService: async (name) => startService(root, name),
     stopService: async (name) => setState(root, name, 'inactive'),
@@ -60,7 +61,11 @@ export function crashBox(root: string, bin: string): { readonly box: Box; endScr
       await new Promise(() => {});
     },
   };
-  return { box, endScript: () => void (script?.exitCode === null && script.signalCode === null && process.kill(-script.pid!, 'SIGKILL')) };
+  return {
+    box,
+    endScript: () =>
+      void (script?.exitCode === null && script.signalCode === null && process.kill(-script.pid!, 'SIGKILL')),
+  };
 }
 
 const units = 'etc/systemd/system';
@@ -76,7 +81,7 @@ export function startService(root: string, name: string): void {
   const unit = textOf(join(root, units, name));
   if (unit === undefined) return;
   const program = textOf(join(root, /^ExecStart=(.*)$/m.exec(unit)?.[1] ?? 'nowhere')) ?? '';
-  const release = /^#!\/bin\/sh\n# release (\d+) stays\n[^]*\n# end\n$/.exec(program)?.[1];
+  const release = /^#!\/bin\/sh\n# release (\d+) stays\n[\s\S]*\n# end\n$/.exec(program)?.[1];
   setState(root, name, release ? `active ${release}` : 'failed');
 }
 

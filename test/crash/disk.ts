@@ -29,7 +29,13 @@ interface Common {
 /** One thing done to a disk. */
 export type Operation = Common &
   (
-    | { readonly kind: 'enter'; readonly folder: number; readonly name: string; readonly ino: number; readonly born?: Inode }
+    | {
+        readonly kind: 'enter';
+        readonly folder: number;
+        readonly name: string;
+        readonly ino: number;
+        readonly born?: Inode;
+      }
     | { readonly kind: 'leave'; readonly folder: number; readonly name: string }
     | {
         readonly kind: 'move';
@@ -41,7 +47,11 @@ export type Operation = Common &
       }
     | { readonly kind: 'write'; readonly ino: number; readonly at: number; readonly bytes: Buffer }
     | { readonly kind: 'cut'; readonly ino: number; readonly sizeBytes: number }
-    | { readonly kind: 'meta'; readonly ino: number; readonly change: Partial<Pick<Inode, 'mode' | 'uid' | 'gid' | 'mtimeNs'>> }
+    | {
+        readonly kind: 'meta';
+        readonly ino: number;
+        readonly change: Partial<Pick<Inode, 'mode' | 'uid' | 'gid' | 'mtimeNs'>>;
+      }
     /** `what` null: everything. `dataOnly`: as fdatasync, which may leave modes and times behind. */
     | { readonly kind: 'sync'; readonly what: number | null; readonly dataOnly: boolean; readonly machine: boolean }
   );
@@ -140,7 +150,12 @@ export function find(disk: Disk, path: string): Inode | undefined {
 }
 
 /** All names below a folder with what they name, each folder before what is in it. */
-export function* walk(disk: Disk, ino = top, path = '', above: readonly number[] = []): Generator<[string, Inode, number]> {
+export function* walk(
+  disk: Disk,
+  ino = top,
+  path = '',
+  above: readonly number[] = [],
+): Generator<[string, Inode, number]> {
   // Two operations of which one is lost can make a folder its own parent; a file system check would cut it off.
   if (above.includes(ino)) return;
   for (const [name, child] of sorted(disk.get(ino)!)) {

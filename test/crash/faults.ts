@@ -5,7 +5,7 @@ import type { Judges } from './judges.ts';
 import { type Point, pointsAt, safeAfter } from './modes.ts';
 import { type Exhibit, openJudgesFor, recordAll, treesOf } from './points.ts';
 import { type Seed, seedsOf } from './seeds.ts';
-import { judge, journalFault } from './verdict.ts';
+import { journalFault, judge } from './verdict.ts';
 import { furnish, type Workshop } from './workshop.ts';
 
 export async function proveFaults(workshop: Workshop, names: readonly string[]): Promise<number> {
@@ -31,14 +31,19 @@ export async function proveFaults(workshop: Workshop, names: readonly string[]):
       const reason = reasonFor(seed, exhibit);
       if (reason) explained++;
       else console.log(`NOT CAUGHT in ${scenario.short} after ${seed.from - 1} operations: ${seed.what}`);
-      reasons.set(reason ?? 'no reason', [...(reasons.get(reason ?? 'no reason') ?? []), `${scenario.short}: ${seed.what}`]);
+      reasons.set(reason ?? 'no reason', [
+        ...(reasons.get(reason ?? 'no reason') ?? []),
+        `${scenario.short}: ${seed.what}`,
+      ]);
     }
     console.log(`${scenario.name}: ${here} of ${all.seeds.length} caught (${judges.tried} disks)`);
   }
   for (const [reason, which] of reasons) console.log(`${which.length} harmless: ${reason}\n  ${which.join('\n  ')}`);
   await judges.close();
   await furnished.close();
-  console.log(`${changes} syncs and pairs, ${seeded} of which make other disks; ${caught} caught, ${explained} explained`);
+  console.log(
+    `${changes} syncs and pairs, ${seeded} of which make other disks; ${caught} caught, ${explained} explained`,
+  );
   console.log(`${caught + explained} of ${seeded} seeded faults caught or explained`);
   return caught + explained === seeded && explained * 10 <= seeded ? 0 : 1;
 }

@@ -74,7 +74,11 @@ export function readDisk(folder: string): Disk {
       uid: Number(stat.uid),
       gid: Number(stat.gid),
       mtimeNs: stat.mtimeNs,
-      data: stat.isFile() ? readFileSync(place) : stat.isSymbolicLink() ? Buffer.from(readlinkSync(place)) : Buffer.alloc(0),
+      data: stat.isFile()
+        ? readFileSync(place)
+        : stat.isSymbolicLink()
+          ? Buffer.from(readlinkSync(place))
+          : Buffer.alloc(0),
       entries,
     });
     return number;

@@ -57,7 +57,12 @@ export function openJudge(settings: JudgeSettings) {
       await toRest(machine, actions, { up: end === 'died' });
       if (way) return { ...way, log: [...log, 'from here on it went as before:', ...way.log] };
       const found = look(root);
-      const report = { ...found, error: null, next: actions.length > 0 ? null : await takesNext(machine, found.step), log };
+      const report = {
+        ...found,
+        error: null,
+        next: actions.length > 0 ? null : await takesNext(machine, found.step),
+        log,
+      };
       for (const like of passed) ways.set(like, report);
       return report;
     } catch (thrown) {
@@ -80,7 +85,8 @@ export function openJudge(settings: JudgeSettings) {
     }
     const after = look(root);
     const last = after.history.at(-1);
-    if (last?.outcome !== 'confirmed' || last.to !== next.version) return `${last?.outcome} ${last?.because?.message ?? ''}`;
+    if (last?.outcome !== 'confirmed' || last.to !== next.version)
+      return `${last?.outcome} ${last?.because?.message ?? ''}`;
     if (after.tree !== next.tree || after.running !== next.version) return 'confirmed, but not whole';
     proven.add(rest);
     return null;

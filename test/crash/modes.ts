@@ -50,11 +50,21 @@ export function* pointsAt({ base, ops }: Tape, done: number, safe = safeAfter(op
   };
   const but = (left: (n: number) => boolean) => lasting.filter(({ n }) => !left(n)).map(({ op }) => op);
 
-  const died = point('the updater died', changes.map(({ op }) => op), 'died');
+  const died = point(
+    'the updater died',
+    changes.map(({ op }) => op),
+    'died',
+  );
   if (find(died.disk, updaterMark)) yield died;
-  yield point('all of it on the disk', but(() => false));
+  yield point(
+    'all of it on the disk',
+    but(() => false),
+  );
   if (open.length === 0) return;
-  yield point('nothing that was not synced', but((n) => safe[n]! > done));
+  yield point(
+    'nothing that was not synced',
+    but((n) => safe[n]! > done),
+  );
   const last = lasting.at(-1)!;
   if (last.op.kind === 'write' && last.n === done - 1 && safe[last.n]! > done) {
     const { bytes } = last.op;
@@ -65,7 +75,13 @@ export function* pointsAt({ base, ops }: Tape, done: number, safe = safeAfter(op
     yield point('the last write torn, with a hole', [...before, { ...last.op, bytes: hole }]);
   }
   for (const { n, op } of open) {
-    yield point(`of what was not synced only ${op.note}`, but((m) => safe[m]! > done && m !== n));
-    yield point(`all but ${op.note}`, but((m) => m === n));
+    yield point(
+      `of what was not synced only ${op.note}`,
+      but((m) => safe[m]! > done && m !== n),
+    );
+    yield point(
+      `all but ${op.note}`,
+      but((m) => m === n),
+    );
   }
 }

@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import { apply, type Change, type Disk, find, type Inode, type Operation, restsOn, top, withUnborn } from './disk.ts';
 import { bytesOf, type Call, pathOfFd, textOf } from './strace.ts';
+import { whereabouts } from './whereabouts.ts';
 
 /** A file of this name stands for the moment in which a box that goes down in order lets go of its disks. */
 export const unmounted = '/run/unmounted';
@@ -11,12 +12,6 @@ const isVolatile = (path: string) => path === '/run' || path.startsWith('/run/')
 /** Written for people alone, beside what an update does: nothing that decides reads it. */
 export const isIgnored = (path: string) =>
   path.startsWith('/var/log/') || path === '/var/lib/opq-updater/black-box.jsonl';
-
-/** What a process and its threads have in common. */
-interface Context {
-  cwd: string;
-  umask: number;
-}
 
 const noBytes = Buffer.alloc(0);
 
@@ -30,40 +25,8 @@ export function operationsOf(calls: readonly Call[], before: Disk, root: string,
   let nextIno = Math.max(...before.keys()) + 1;
   /** Where the next plain write to a file goes; one writer at a time is all that there may be. */
   const positions = new Map<number, number | 'end'>();
-  const parents = new Map(calls.filter(({ name }) => /^(clone3?|v?fork)$/.test(name)).map((call) => [call.result, call]));
-  const contexts = new Map<number, Context>();
+  const { below, place, contextOf, opened: remember } = whereabouts(calls, root, cwd);
   const endedAt: number[] = [];
-  /** What each process last opened under a number, for those who name it as /proc/self/fd/N. */
-  const opens = new Map<string, string>();
-
-  function contextOf(pid: number): Context {
-    const known = contexts.get(pid);
-    if (known) return known;
-    const birth = parents.get(pid);
-    const parent = birth ? contextOf(birth.pid) : { cwd, umask: 0o022 };
-    const made = birth?.args.join().includes('CLONE_FS') ? parent : { ...parent };
-    contexts.set(pid, made);
-    return made;
-  }
-
-  /** The path below the box, or undefined for one outside. */
-  function below(path: string | undefined): string | undefined {
-    if (path === undefined) return undefined;
-    const clean = posix.normalize(path).replace(/(.)\/$/, '$1');
-    if (clean === root) return '/';
-    return clean.startsWith(`${root}/`) ? clean.slice(root.length) : undefined;
-  }
-
-  /** Of a path as a call names it, perhaps relative to a folder that is open. */
-  function place(call: Call, pathArg: string | undefined, folderArg?: string): string | undefined {
-    if (pathArg === undefined || pathArg === 'NULL') return below(folderArg && pathOfFd(folderArg));
-    const path = textOf(pathArg).replace(/^\/proc\/self\/fd\/(\d+)/, (all, fd) => opens.get(`${call.pid} ${fd}`) ?? all);
-    if (path.startsWith('/')) return below(path);
-    const { cwd: here } = contextOf(call.pid);
-    const from = folderArg?.startsWith('AT_FDCWD') === false ? pathOfFd(folderArg) : here;
-    if (path === '') return below(folderArg && pathOfFd(folderArg));
-    return from === undefined ? undefined : below(`${from}/${path}`);
-  }
 
   function inoOf(path: string): number {
     if (path === '/') return top;
@@ -119,7 +82,10 @@ export function operationsOf(calls: readonly Call[], before: Disk, root: string,
   function opened(call: Call, path: string | undefined, flags: string, mode: string | undefined): void {
     if (path === undefined || isIgnored(path) || !/O_WRONLY|O_RDWR|O_CREAT/.test(flags)) return;
     if (/O_TMPFILE|O_DIRECT\b/.test(flags)) throw new Error(`${path} is opened with ${flags}`);
-    if (path === unmounted) return add(call, '/', { kind: 'sync', what: null, dataOnly: false, machine: true });
+    if (path === unmounted) {
+      add(call, '/', { kind: 'sync', what: null, dataOnly: false, machine: true });
+      return;
+    }
     const there = find(disk, path);
     const ino = there ? inoOf(path) : create(call, path, 'file', Number.parseInt(mode ?? '0', 8));
     if (/O_TRUNC/.test(flags) && there && there.data.length > 0) add(call, path, { kind: 'cut', ino, sizeBytes: 0 });
@@ -175,7 +141,8 @@ export function operationsOf(calls: readonly Call[], before: Disk, root: string,
     ...(uid === '-1' ? {} : { uid: Number(uid) }),
     ...(gid === '-1' ? {} : { gid: Number(gid) }),
   });
-  const vector = (arg: string) => Buffer.concat([...arg.matchAll(/iov_base="([^"]*)"/g)].map(([, hex]) => bytesOf(hex!)));
+  const vector = (arg: string) =>
+    Buffer.concat([...arg.matchAll(/iov_base="([^"]*)"/g)].map(([, hex]) => bytesOf(hex!)));
   const refuse = (call: Call, path: string | undefined) => {
     if (path !== undefined && !isIgnored(path)) throw new Error(`${call.name} of ${path} is not known to the model`);
   };
@@ -262,7 +229,7 @@ export function operationsOf(calls: readonly Call[], before: Disk, root: string,
   }
 
   for (const call of calls) {
-    if (call.resultPath !== undefined) opens.set(`${call.pid} ${call.result}`, call.resultPath);
+    remember(call);
     const row = rows[call.name];
     if (row) row(call, call.args);
     // Calls on files that the model has no row for: fine outside of the box alone.

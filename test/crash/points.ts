@@ -31,7 +31,9 @@ export async function provePoints(workshop: Workshop, names: readonly string[]):
     const result = await proveOne(exhibit, judges);
     points += result.points;
     violations += result.violations;
-    console.log(`${exhibit.scenario.name}: ${result.points} points, ${result.violations} violations (${judges.tried} disks, ${seconds(began)} s)`);
+    console.log(
+      `${exhibit.scenario.name}: ${result.points} points, ${result.violations} violations (${judges.tried} disks, ${seconds(began)} s)`,
+    );
   }
   console.log(`${judges.tried} different disks were booted, in ${seconds(began)} s`);
   await judges.close();
@@ -117,6 +119,7 @@ async function proveOne({ scenario, recording, moments, facts }: Exhibit, judges
     if (n > 0 && ops[n - 1]!.volatile) continue;
     for (const point of pointsAt({ base, ops }, n, safe)) {
       points++;
+      if (points % 2000 === 0) console.log(`  ${points} points, ${judges.tried} disks`);
       const nowMs = Number((ops[n - 1] ?? ops[0]!).atNs / 1_000_000n) + 60_000;
       const tried = judges.try(point, nowMs);
       // One at a time waits for room; those that were tried before do not wait.
@@ -128,8 +131,16 @@ async function proveOne({ scenario, recording, moments, facts }: Exhibit, judges
   return { points, violations };
 }
 
-export function describe(name: string, ops: readonly Operation[], point: Point, wrong: readonly string[], log: readonly string[]): string {
-  const around = ops.slice(Math.max(0, point.done - 3), point.done + 2).map(({ note }, n) => `    ${n === Math.min(3, point.done) ? '--- here ---\n    ' : ''}${note}`);
+export function describe(
+  name: string,
+  ops: readonly Operation[],
+  point: Point,
+  wrong: readonly string[],
+  log: readonly string[],
+): string {
+  const around = ops
+    .slice(Math.max(0, point.done - 3), point.done + 2)
+    .map(({ note }, n) => `    ${n === Math.min(3, point.done) ? '--- here ---\n    ' : ''}${note}`);
   return [
     `VIOLATION in ${name} after ${point.done} operations (${point.end}; ${point.mode})`,
     ...wrong.map((line) => `  ${line}`),

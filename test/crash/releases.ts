@@ -18,7 +18,10 @@ export interface CrashRelease {
 export const programOf = (version: number, fate: 'stays' | 'fails') =>
   `#!/bin/sh\n# release ${version} ${fate}\n${fate === 'stays' ? 'exec sleep 1000000' : 'exit 1'}\n# end\n`;
 
-export function crashRelease(version: number, { fate = 'stays' as 'stays' | 'fails', script = {} as ScriptLines } = {}): CrashRelease {
+export function crashRelease(
+  version: number,
+  { fate = 'stays' as 'stays' | 'fails', script = {} as ScriptLines } = {},
+): CrashRelease {
   const unit = `[Service]\nExecStart=/${folder}/run.sh\n# of ${version}\n`;
   const component: Record<string, string> = {
     'run.sh': programOf(version, fate),
@@ -39,7 +42,9 @@ cp extra "$OPQ_BOX_ROOT/${extraFolder}/extra"
 cp VERSION "$target/VERSION"
 ${script.end ?? ''}
 `;
-  const inPackage = Object.fromEntries(Object.entries(component).map(([name, text]) => [`box-config-daemon/${name}`, text]));
+  const inPackage = Object.fromEntries(
+    Object.entries(component).map(([name, text]) => [`box-config-daemon/${name}`, text]),
+  );
   const onBox = Object.fromEntries(Object.entries(component).map(([name, text]) => [`${folder}/${name}`, text]));
   return {
     version,

@@ -94,7 +94,12 @@ function previousOf(root: string, disk: Disk): Report['previous'] {
   const sums = (bytes('SHA256SUMS')?.toString() ?? '').split('\n').filter(Boolean);
   const whole = sums.every((line) => {
     const [sum, name = ''] = line.split('  ');
-    return sum === createHash('sha256').update(bytes(name) ?? 'none').digest('hex');
+    return (
+      sum ===
+      createHash('sha256')
+        .update(bytes(name) ?? 'none')
+        .digest('hex')
+    );
   });
   const from = /^from=(.*)$/m.exec(bytes('about')?.toString() ?? '')?.[1] ?? '';
   return { from, whole: whole && sums.length >= 4 };

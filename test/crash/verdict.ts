@@ -23,7 +23,8 @@ const blamed = ['INSTALL_SCRIPT_FAILED', 'INSTALL_TIMED_OUT', 'WRONG_VERSION_INS
 /** Boots may also be cut by flaky mains: that condemns no release. */
 const isBlamed = ({ code, message }: { code: ErrorCode; message: string }) =>
   blamed.includes(code) || (code === 'GUARD_RESTORED' && !message.includes('boots'));
-const documented = /^(box-id|black-box(\.old)?\.jsonl|held-since|floor|history\.jsonl|journal\.json|previous|quarantine\.json)$/;
+const documented =
+  /^(box-id|black-box(\.old)?\.jsonl|held-since|floor|history\.jsonl|journal\.json|previous|quarantine\.json)$/;
 const kept = /\.tar\.bz2\.unverified(\.etag)?$/;
 
 /** @param told what the journal said on the disk that the box was booted from */
@@ -46,10 +47,22 @@ export function judge(report: Report, moment: Moment, told: Told | null, facts: 
   expect(report.running === runs, `the service runs ${report.running ?? 'nothing'}, expected ${runs}`);
   expect(report.tree === facts.trees.get(runs), `the files are not those of ${runs}`);
   const untouched = runs === facts.from && !confirmed.length;
-  expect(!untouched || report.treeWithTimes === facts.treeWithTimes, `the files of ${runs} are there, but not their times`);
-  expect(report.step === 'idle' || (report.step === 'none' && moment.saved === null), `the journal rests in ${report.step}`);
-  expect(report.names.every((name) => documented.test(name)), `left over: ${report.names.filter((name) => !documented.test(name))}`);
-  expect(report.downloads.every((name) => kept.test(name)), `left over: ${report.downloads.filter((name) => !kept.test(name))}`);
+  expect(
+    !untouched || report.treeWithTimes === facts.treeWithTimes,
+    `the files of ${runs} are there, but not their times`,
+  );
+  expect(
+    report.step === 'idle' || (report.step === 'none' && moment.saved === null),
+    `the journal rests in ${report.step}`,
+  );
+  expect(
+    report.names.every((name) => documented.test(name)),
+    `left over: ${report.names.filter((name) => !documented.test(name))}`,
+  );
+  expect(
+    report.downloads.every((name) => kept.test(name)),
+    `left over: ${report.downloads.filter((name) => !kept.test(name))}`,
+  );
 
   for (const id of new Set([...facts.ends.keys(), ...history.map((entry) => entry.id)])) {
     for (const what of judgeUpdate(id, report, moment, facts)) wrong.push(what);
@@ -81,19 +94,30 @@ function judgeUpdate(id: string, { history }: Report, moment: Moment, facts: Cas
   const most = undo && moment.undoBegun === 'no' && moment.ended.includes(id) ? 1 : ends.length;
   const least = undo && moment.undoBegun === 'yes' ? 2 : sure ? 1 : 0;
   if (!sure && !moment.perhaps.includes(id) && lines.length > 0) return [`the history tells of ${id} before it began`];
-  if (lines.length < least || lines.length > most) return [`the history tells of ${id} ${lines.length} times, expected ${least} to ${most}`];
+  if (lines.length < least || lines.length > most)
+    return [`the history tells of ${id} ${lines.length} times, expected ${least} to ${most}`];
   return lines.flatMap((line, n) => {
     const end = ends[n]!;
     const code = line.because?.code ?? null;
     if (line.outcome === end.outcome && code === end.code) return [];
     const over = moment.ended.includes(id) && n === 0;
-    if (!over && (interrupted(line, moment) || (code && facts.otherwise.includes(code) && line.outcome === 'rolled back'))) return [];
-    return [`the history says ${line.outcome} ${code ?? ''} in ${line.step}, expected ${end.outcome} ${end.code ?? ''}`];
+    if (
+      !over &&
+      (interrupted(line, moment) || (code && facts.otherwise.includes(code) && line.outcome === 'rolled back'))
+    )
+      return [];
+    return [
+      `the history says ${line.outcome} ${code ?? ''} in ${line.step}, expected ${end.outcome} ${end.code ?? ''}`,
+    ];
   });
 }
 
 /** Cut off between the first service that was stopped and the end of the script: put back, and the journal's step told. */
 function interrupted({ outcome, because, step }: Report['history'][number], { saved, saving }: Moment): boolean {
   const steps = [saved?.step, saving?.step].filter((name) => name === 'stop' || name === 'install');
-  return outcome === 'rolled back' && ['POWER_LOST', 'DAEMON_DIED'].includes(because?.code ?? '') && steps.includes(step as 'stop');
+  return (
+    outcome === 'rolled back' &&
+    ['POWER_LOST', 'DAEMON_DIED'].includes(because?.code ?? '') &&
+    steps.includes(step as 'stop')
+  );
 }

@@ -100,7 +100,11 @@ async function writeCleanBox(root: string, url: string, key: string): Promise<vo
 
 function writePrograms({ bin, quickBin }: Workshop): void {
   const programs: [string, string, string][] = [
-    [bin, 'systemctl', 'case "$*" in *reboot*) : >"$OPQ_ROOT/run/asked-reboot" ;; *shutdown.target) echo ActiveState=active ;; esac'],
+    [
+      bin,
+      'systemctl',
+      'case "$*" in *reboot*) : >"$OPQ_ROOT/run/asked-reboot" ;; is-system-running) echo stopping ;; esac',
+    ],
     [bin, 'reboot', ': >"$OPQ_BOX_ROOT/run/asked-reboot"'],
     // A machine that is busy with other things takes seconds to sync, which proves nothing here.
     [quickBin, 'sync', 'exit 0'],

@@ -106,6 +106,7 @@ type EndOfRun = 'rest' | 'reboot' | 'known';
 
 async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Promise<EndOfRun> {
   const { root, bin, newWorker } = machine;
+  /** Nothing goes on once it is known how, or once the box goes down. */
   let known = false;
   const say = (line: string) => {
     machine.say(line);
@@ -115,10 +116,9 @@ async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Pr
   const never = () => new Promise<never>(() => {});
   const places = placesUnder(root);
   const workers: Worker[] = [];
-  const { box, endScript } = crashBox(root, bin);
+  const { box, script } = crashBox(root, bin);
   writeFileSync(join(root, updaterMark), '');
   const tools: Resident = {
-    // Nothing goes on once it is known how.
     box: new Proxy(box, { get: (target, name: keyof Box) => (known && name !== 'kind' ? never : target[name]) }),
     places,
     log: openLog(places.logFile, clock.now, say),
@@ -143,8 +143,10 @@ async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Pr
       await begin(daemon, next);
     }
   } finally {
+    // It does nothing from here on. The script that asked for a reboot may come to its end, as on a box.
+    known = true;
     endIntervals();
-    endScript();
+    await script.finish(1000);
     daemon.stop();
     for (const worker of workers) worker.close();
     // What it still has in hand, such as counting how it ended.

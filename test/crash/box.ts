@@ -2,12 +2,11 @@
  * A box below a folder for the crash proof: files, snapshots, restores and the install script are real; services,
  * boots and the clock are played. What lasts until the next boot lies in `run/`, as on a box.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Box, ScriptEnd, ScriptRun, Service } from '../../daemon/box/box.ts';
+import type { Box, Service } from '../../daemon/box/box.ts';
 import { readConditions } from '../../daemon/box/conditions.ts';
+import { scriptRunner } from '../../daemon/box/scratch/script.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../../daemon/box/snapshot.ts';
 import { syncFileSystem } from '../../daemon/box/sync.ts';
 import { lookAtUndo, noteAfter, prepareUndo } from '../../daemon/box/undo/selective.ts';
@@ -16,10 +15,11 @@ import { readIfThere } from '../../daemon/files.ts';
 /** Left in `run/` by whoever asks for a reboot: the updater, the guard, or a script. */
 export const rebootMark = 'run/asked-reboot';
 
-/** @returns the box, and what ends its script when it goes down */
-export function crashBox(root: string, bin: string): { readonly box: Box; endScript(): void } {
+/** @returns the box, and its script, which ends with it */
+export function crashBox(root: string, bin: string) {
   const at = (path: string) => join(root, path);
-  let script: ChildProcess | undefined;
+  const environment = { PATH: `${bin}:${process.env.PATH}`, OPQ_BOX_ROOT: root };
+  const script = scriptRunner(environment, at('run/script-group'));
   const box: Box = {
     kind: 'scratch',
     about: 'A box of the crash proof.',
@@ -40,11 +40,8 @@ export function crashBox(root: string, bin: string): { readonly box: Box; endScr
     service: async (name) => serviceState(root, name),
     startService: async (name) => startService(root, name),
     stopService: async (name) => setState(root, name, 'inactive'),
-    runScript(run) {
-      script = startScript(root, bin, run);
-      return endOf(script, root);
-    },
-    killScript: async () => {},
+    runScript: (run) => script.run(run, run.onOutput),
+    killScript: script.kill,
     runProgram: async () => ({ exitCode: 0, output: '' }),
     snapshot: (folder, paths, about) => makeSnapshot(root, folder, paths, about),
     snapshotHolds: (folder) => snapshotHolds(root, folder),
@@ -61,11 +58,7 @@ export function crashBox(root: string, bin: string): { readonly box: Box; endScr
       await new Promise(() => {});
     },
   };
-  return {
-    box,
-    endScript: () =>
-      void (script?.exitCode === null && script.signalCode === null && process.kill(-script.pid!, 'SIGKILL')),
-  };
+  return { box, script };
 }
 
 const units = 'etc/systemd/system';
@@ -92,9 +85,9 @@ export function startServices(root: string): void {
 }
 
 function serviceState(root: string, name: string): Service {
-  if (!existsSync(join(root, units, name))) return { state: 'absent', restarts: 0 };
+  if (!existsSync(join(root, units, name))) return { state: 'absent', restarts: 0, byHand: false };
   const [state = 'inactive'] = (textOf(stateFile(root, name)) ?? 'inactive').split(' ');
-  return { state: state as Service['state'], restarts: 0 };
+  return { state: state as Service['state'], restarts: 0, byHand: false };
 }
 
 /** The release whose program a service runs, or undefined while it runs none. */
@@ -102,24 +95,6 @@ export const releaseRunning = (root: string, name: string): number | undefined =
   const [state, release] = (textOf(stateFile(root, name)) ?? '').split(' ');
   return state === 'active' ? Number(release) : undefined;
 };
-
-function startScript(root: string, bin: string, { folder, onOutput }: ScriptRun): ChildProcess {
-  const child = spawn('bash', ['./install_update.sh'], {
-    cwd: folder,
-    env: { PATH: `${bin}:${process.env.PATH}`, OPQ_BOX_ROOT: root },
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8').on('data', onOutput);
-  return child;
-}
-
-/** A script that asked for a reboot goes down with the box: nobody learns how it ended. */
-async function endOf(child: ChildProcess, root: string): Promise<ScriptEnd> {
-  const [exitCode] = await once(child, 'close');
-  if (existsSync(join(root, rebootMark)) || exitCode === null) await new Promise(() => {});
-  return { exitCode, timedOut: false };
-}
 
 export function textOf(path: string): string | undefined {
   try {

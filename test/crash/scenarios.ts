@@ -16,7 +16,7 @@ export const releases = {
   better: crashRelease(version(2)),
   failing: crashRelease(version(3), { script: { end: 'exit 3' } }),
   sick: crashRelease(version(4), { fate: 'fails' }),
-  rebooting: crashRelease(version(5), { script: { end: 'reboot; sleep 1000' } }),
+  rebooting: crashRelease(version(5), { script: { end: 'reboot' } }),
   next: crashRelease(version(9)),
 } satisfies Record<string, CrashRelease>;
 

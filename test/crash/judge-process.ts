@@ -3,12 +3,12 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { workerHere } from '../../daemon/work/worker.ts';
 import { type Action, type Machine, toRest } from './boots.ts';
-import { type Disk, digest } from './disk.ts';
+import { type Disk, digest, type Inode } from './disk.ts';
 import { readDisk, writeDisk } from './folder.ts';
 import type { End } from './modes.ts';
 import { isIgnored } from './operations.ts';
 import { look, type Report } from './report.ts';
-import type { Workshop } from './workshop.ts';
+import { recordedIn, type Workshop } from './workshop.ts';
 
 export interface Job {
   readonly disk: Disk;
@@ -46,13 +46,13 @@ export function openJudge(settings: JudgeSettings) {
       say: (line) => void log.push(line),
       knownFrom(step) {
         if (!known) return false;
-        const like = `${step} ${likeness(readDisk(root))}`;
+        const like = `${step} ${likeness(moved(readDisk(root), root, recordedIn(folder)))}`;
         way = ways.get(like);
         if (!way) passed.push(like);
         return way !== undefined;
       },
     };
-    writeDisk(root, disk);
+    writeDisk(root, moved(disk, recordedIn(folder), root));
     try {
       await toRest(machine, actions, { up: end === 'died' });
       if (way) return { ...way, log: [...log, 'from here on it went as before:', ...way.log] };
@@ -76,7 +76,7 @@ export function openJudge(settings: JudgeSettings) {
   async function takesNext({ knownFrom: _, ...machine }: Machine, step: string): Promise<string | null> {
     if (!next || (step !== 'idle' && step !== 'none')) return null;
     const { root } = machine;
-    const rest = likeness(readDisk(root));
+    const rest = likeness(moved(readDisk(root), root, recordedIn(folder)));
     if (proven.has(rest)) return null;
     try {
       await toRest(machine, [{ do: 'file', path: next.path }], { up: true });
@@ -95,6 +95,21 @@ export function openJudge(settings: JudgeSettings) {
   return { judge };
 }
 
+/** A scratch box knows the folder that it lies in: its journal names files by it. */
+function moved(disk: Disk, from: string, to: string): Disk {
+  const all = new Map(disk);
+  for (const [ino, inode] of disk) {
+    if (!isJson(inode) || !inode.data.includes(`${from}/`)) continue;
+    all.set(ino, {
+      ...inode,
+      data: Buffer.from(inode.data.toString('latin1').replaceAll(`${from}/`, `${to}/`), 'latin1'),
+    });
+  }
+  return all;
+}
+
+const isJson = ({ kind, data }: Inode): boolean => kind === 'file' && data[0] === 0x7b;
+
 /** Somebody may still be writing there: then it goes with the folder that all of them are in. */
 function forget(root: string): void {
   try {
@@ -109,8 +124,7 @@ const likeness = (disk: Disk): string =>
   digest(
     new Map(
       [...disk].map(([ino, inode]) => {
-        const json = inode.kind === 'file' && inode.data[0] === 0x7b;
-        return [ino, { ...inode, data: json ? timeless(inode.data) : inode.data }];
+        return [ino, isJson(inode) ? { ...inode, data: timeless(inode.data) } : inode];
       }),
     ),
     (path) => /^\/(usr|etc)\//.test(path),

@@ -1,5 +1,6 @@
 /** What a disk may be after a power cut: the states that a file system may leave, one by one. */
 import { updaterMark } from './boots.ts';
+import { rebootMark } from './box.ts';
 import { apply, type Change, covers, type Disk, digest, find, type Operation, restsOn, withUnborn } from './disk.ts';
 import { isChange } from './operations.ts';
 
@@ -55,7 +56,8 @@ export function* pointsAt({ base, ops }: Tape, done: number, safe = safeAfter(op
     changes.map(({ op }) => op),
     'died',
   );
-  if (find(died.disk, updaterMark)) yield died;
+  // One that is about to end with its box anyway is no point of its own.
+  if (find(died.disk, updaterMark) && !find(died.disk, rebootMark)) yield died;
   yield point(
     'all of it on the disk',
     but(() => false),

@@ -9,7 +9,7 @@ import { readDisk, writeDisk } from './folder.ts';
 import { isChange, isIgnored, operationsOf } from './operations.ts';
 import type { Report } from './report.ts';
 import { parseCalls, straceCommand } from './strace.ts';
-import type { Workshop } from './workshop.ts';
+import { recordedIn, type Workshop } from './workshop.ts';
 
 /** What the recorded process is told; see `runPlan` in main.ts. */
 export interface Plan {
@@ -40,7 +40,7 @@ export async function record(
   actions: readonly Action[],
   silent = false,
 ): Promise<Recording> {
-  const root = join(folder, 'recorded');
+  const root = recordedIn(folder);
   writeDisk(root, base);
   const plan: Plan = { root, bin, guard, actions, silent, resultPath: join(folder, 'result.json') };
   const planPath = join(folder, 'plan.json');

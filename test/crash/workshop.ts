@@ -25,6 +25,9 @@ export interface Workshop {
   readonly guard: string;
 }
 
+/** Where the box lies that is recorded. */
+export const recordedIn = (folder: string): string => join(folder, 'recorded');
+
 export interface Furnished {
   readonly clean: Disk;
   package(name: ReleaseName): string;

@@ -126,6 +126,8 @@ watch() {
 # Called when its unit stops: only a machine that goes down stops it, or a person, who leaves no mark.
 shutdown() {
     [ "$("$systemctl" is-system-running 2>/dev/null)" = stopping ] || return 0
+    # The mark says that all was written, so it is.
+    sync
     put "$state/orderly-shutdown" "$(date +%s)"
 }
 

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { UpdateError } from '../../protocol/errors.ts';
 import type { Publisher } from '../support/publisher.ts';
 import { type BoxOptions, makeBox, oldRelease } from '../support/scratch-box.ts';
-import { watchMemory } from './memory.ts';
+import { boundMb, watchMemory } from './memory.ts';
 
 export type HostileBox = Awaited<ReturnType<typeof openHostileBox>>;
 
@@ -68,8 +68,8 @@ export async function openHostileBox(publisher: Publisher, options: BoxOptions) 
     expectBounded(name: string, childLimitMb: number): void {
       const { idleMb, daemonMb, childMb } = memory.stop();
       report({ name, idleMb, daemonMb, childMb, childLimitMb });
-      expect(daemonMb).toBeLessThan(idleMb + 40);
-      expect(childMb).toBeLessThan(childLimitMb);
+      expect(daemonMb).toBeLessThan(idleMb + boundMb(40));
+      expect(childMb).toBeLessThan(boundMb(childLimitMb));
     },
     /** Texts on the box that have one of these in them, other than the configuration and its copies. */
     filesWith(canaries: readonly string[]): string[] {

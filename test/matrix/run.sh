@@ -91,8 +91,12 @@ get_from_debian() { # ARCH SUITE -> $cache/ARCH-SUITE, Node and its libraries
     done
     [ ! -e "$node_dir" ] || return 0
     rm -rf "$node_dir.new"
+    # From where this machine has its own packages: not the one of the security updates, which is not whole.
+    # shellcheck disable=SC2016 # apt fills these in
+    mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' | sed -n 's/^[a-z]* //p' | head -n 1)
+    [ -n "$mirror" ] || { echo "apt has no source of Debian's packages: see /etc/apt/sources.list"; return 1; }
     # Unpacked only: no program of that processor runs meanwhile. One source: mirrors are often not complete for it.
-    echo "deb ${OPQ_DEBIAN_MIRROR:-http://deb.debian.org/debian} $2 main" |
+    echo "deb $mirror $2 main" |
         mmdebstrap --quiet --variant=extract --arch="$1" --include=nodejs \
             --aptopt='APT::Install-Recommends "false"' "$2" "$node_dir.new" - &&
         ln -s usr/lib "$node_dir.new/lib" && mv "$node_dir.new" "$node_dir"

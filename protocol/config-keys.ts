@@ -223,6 +223,14 @@ export const configKeys = {
     expected: 'a whole number of bytes',
     meaning: 'A download slower than this over a minute is broken off and begun again where it stopped.',
   }),
+  max_download_s: key({
+    type: count(60, 30 * 86_400),
+    default: 86_400,
+    expected: 'a whole number of seconds from 60 to 2592000',
+    meaning:
+      'A download that takes longer, with all its pauses, is given up; what is there is kept, and the next check goes ' +
+      'on with it. So no server can hold the updater by sending just fast enough.',
+  }),
   reserve_bytes: key({
     type: count(0, 2 ** 40),
     default: 64 * MiB,

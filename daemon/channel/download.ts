@@ -17,6 +17,8 @@ export interface DownloadJob {
   readonly minBytesPerS: number;
   /** A minute by default, ms. */
   readonly stallWindowMs?: number;
+  /** A download that is not done by then is STALLED, however steadily it comes, ms from its begin. */
+  readonly longestMs: number;
   readonly network: Network;
   readonly patience: Patience;
 }
@@ -61,6 +63,7 @@ async function fetchInto(
   let have = (await file.stat()).size;
   let furthest = have;
   let resumed = have > 0;
+  const endsAtMs = performance.now() + job.longestMs;
   const attempt = async () => {
     const answer = await request(job, have);
     try {
@@ -76,7 +79,7 @@ async function fetchInto(
         throw new UpdateError('SERVER_ERROR', `${job.url} could not be resumed; it is fetched from its beginning.`);
       }
       await keepEtag(answer, job);
-      for await (const chunk of steadily(answer, job)) {
+      for await (const chunk of steadily(answer, job, endsAtMs)) {
         if (have + chunk.length > (total ?? job.maxBytes)) throw tooLong(job, total);
         await writeAll(file, chunk, have);
         have += chunk.length;
@@ -93,7 +96,7 @@ async function fetchInto(
   const enough = have > 0 && have === job.sizeBytes;
   // A server that always begins anew, or sends a byte now and then, makes no progress that is worth another try.
   const progress = () => Math.floor(furthest / leastBytes(job));
-  if (!enough) await patiently(attempt, progress, job.patience, sleep);
+  if (!enough) await patiently(attempt, progress, { ...job.patience, endsAtMs }, sleep);
   await file.sync();
   await syncFolder(dirname(job.path));
   return { sizeBytes: have, resumed };
@@ -182,12 +185,13 @@ const windowOf = ({ stallWindowMs = 60_000 }: DownloadJob) => stallWindowMs;
 const leastBytes = (job: DownloadJob) => Math.max(1, (job.minBytesPerS * windowOf(job)) / 1000);
 
 /** The chunks of a body, as long as they come fast enough: got's timeouts do not catch a trickle. */
-async function* steadily(answer: Answer, job: DownloadJob): AsyncGenerator<Buffer> {
+async function* steadily(answer: Answer, job: DownloadJob, endsAtMs: number): AsyncGenerator<Buffer> {
   const windowMs = windowOf(job);
   let got = 0;
+  const stalled = (what: string) => answer.end(new UpdateError('STALLED', `${job.url} ${what}.`));
   const watch = setInterval(() => {
-    if (got < leastBytes(job))
-      answer.end(new UpdateError('STALLED', `${job.url} sent ${got} bytes in ${windowMs} ms.`));
+    if (got < leastBytes(job)) stalled(`sent ${got} bytes in ${windowMs} ms`);
+    if (performance.now() >= endsAtMs) stalled(`is not here after max_download_s, ${job.longestMs / 1000} s`);
     got = 0;
   }, windowMs);
   try {

@@ -9,6 +9,8 @@ export interface Patience {
   readonly tries: number;
   /** Wait after the first failure, ms; doubles up to 64 times this. */
   readonly firstWaitMs: number;
+  /** No try begins after this, by the monotonic clock; never by default. */
+  readonly endsAtMs?: number;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface Patience {
 export async function patiently<T>(
   attempt: () => Promise<T>,
   progress: () => number,
-  { tries, firstWaitMs }: Patience,
+  { tries, firstWaitMs, endsAtMs = Number.POSITIVE_INFINITY }: Patience,
   sleep: (ms: number) => Promise<void>,
 ): Promise<T> {
   for (let failures = 0; ; ) {
@@ -29,7 +31,7 @@ export async function patiently<T>(
     } catch (error) {
       if (!(error instanceof UpdateError) || !passing.has(error.code)) throw error;
       failures = progress() > before ? 1 : failures + 1;
-      if (failures >= tries) throw error;
+      if (failures >= tries || performance.now() >= endsAtMs) throw error;
       await sleep(firstWaitMs * 2 ** Math.min(failures - 1, 6) * (0.75 + Math.random() / 2));
     }
   }

@@ -40,6 +40,7 @@ export const download: Step<'download'> = {
           signatureUrl: offer.signatureUrl,
           sizeBytes: offer.sizeBytes,
           minBytesPerS: values.min_bytes_per_s,
+          longestMs: values.max_download_s * 1000,
           network: networkOf(values, places),
           keyPems: await pinnedKeyPems(places, values),
           patience: { tries: 8, firstWaitMs: 500 },

@@ -33,6 +33,7 @@ const fetch = (url: string, more: Partial<DownloadJob> = {}, report: (done: numb
       sizeBytes: bytes.length,
       maxBytes: 1_000_000,
       minBytesPerS: 0,
+      longestMs: 3_600_000,
       network,
       patience: { tries: 3, firstWaitMs: 1 },
       ...more,
@@ -326,6 +327,14 @@ describe('a server that is too slow', () => {
     const patience = { tries: 3, firstWaitMs: 1 };
     expect(await codeOf(fetch(server.url, { ...hurry, patience, minBytesPerS: 1000 }))).toBe('STALLED');
     expect(server.asked).toHaveLength(3);
+  });
+
+  it('is left when it is fast enough, but not done in the time that a download may take', async () => {
+    const server = await flakyServer(trickle(20));
+    const patience = { tries: 3, firstWaitMs: 1 };
+    expect(await codeOf(fetch(server.url, { ...hurry, patience, minBytesPerS: 1, longestMs: 1 }))).toBe('STALLED');
+    expect(server.asked).toHaveLength(1);
+    expect(await sizeOnDisk()).toBeGreaterThan(0);
   });
 
   it('is left when it falls silent in the middle, even where no least speed is set', async () => {

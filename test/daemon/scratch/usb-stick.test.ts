@@ -37,7 +37,7 @@ const mishaps: [string, number, string, (path: string) => Promise<string>][] = [
     },
   ],
   [
-    'under the name of angood.version + 1',
+    'under the name of another version',
     4,
     'VERSION_MISMATCH',
     async (path) => {

@@ -38,6 +38,7 @@ const job = (url: string): DownloadTask => ({
   sizeBytes: pack.bytes.length,
   maxBytes: 1_000_000,
   minBytesPerS: 0,
+  longestMs: 3_600_000,
   network: { caPath: null, proxyUrl: null, userAgent: 'opq-updater/test' },
   patience: { tries: 3, firstWaitMs: 1 },
 });

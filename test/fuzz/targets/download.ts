@@ -121,7 +121,7 @@ export const downloads: Target = {
           if (scene.have > 0) await writeFile(path, before);
           if (scene.haveEtag) await writeFile(`${path}.etag`, scene.haveEtag);
           const { sizeBytes } = scene;
-          const job = { url: `${server.url}/package`, path, sizeBytes, maxBytes, minBytesPerS: 0, stallWindowMs: 400, network, patience: { tries: 3, firstWaitMs: 1 } }; // biome-ignore format: one line
+          const job = { url: `${server.url}/package`, path, sizeBytes, maxBytes, minBytesPerS: 0, longestMs: 60_000, stallWindowMs: 400, network, patience: { tries: 3, firstWaitMs: 1 } }; // biome-ignore format: one line
           const ended = await download(
             job,
             () => {},

@@ -1,0 +1,171 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Benchmark, Setting } from './bench.ts';
+import { type ScratchBox, startBox } from './box.ts';
+import { costOf, cpuSecondsOf, familyOf, pssMb, wakeUpsOf, writtenBytesOf } from './command.ts';
+import { type Finding, ratio } from './finding.ts';
+import { inPairs, median } from './pairs.ts';
+
+/** A Node process that does nothing but wait. */
+const bareNode = () => spawn('node', ['-e', 'setInterval(() => {}, 60_000)'], { stdio: 'ignore' });
+
+export const daemon: Benchmark = {
+  name: 'daemon',
+  quick: true,
+  async run(setting) {
+    const payload = await setting.payload(16);
+    const url = await setting.serve(payload.folder);
+    const box = await startBox(setting, payload, url, { auto_install: false });
+    try {
+      return [await idleMemory(box, setting), ...(await idleWork(box, setting))];
+    } finally {
+      await box.stop();
+    }
+  },
+};
+
+async function idleMemory(box: ScratchBox, { rounds }: Setting): Promise<Finding> {
+  // At rest, as it comes to be some time after its start.
+  await sleep(5000);
+  const pid = await box.pid();
+  const { ours, theirs } = await inPairs(
+    rounds,
+    async () => pssMb(pid),
+    async () => {
+      const bare = bareNode();
+      await sleep(1000);
+      const mb = pssMb(bare.pid!);
+      bare.kill();
+      return mb;
+    },
+  );
+  return ratio(
+    {
+      what: 'the resident daemon at rest: memory (PSS)',
+      against: 'a bare Node process with a timer',
+      target: 1.5,
+      unit: 'MB',
+    },
+    ours,
+    theirs,
+  );
+}
+
+/** A check that finds nothing, and a while of nothing at all. */
+async function idleWork(box: ScratchBox, { quick }: Setting): Promise<Finding[]> {
+  const pid = await box.pid();
+  const written = () => familyOf(pid).reduce((total, each) => total + writtenBytesOf(each), 0);
+  await box.updater('check');
+  const before = written();
+  await box.updater('check');
+  const bytes = written() - before;
+  // Its heartbeat is the dearest; the rest of Node's own threads sleeps.
+  const seconds = quick ? 20 : 120;
+  const wakeUps = wakeUpsOf(pid);
+  const cpuS = cpuSecondsOf(pid);
+  await sleep(seconds * 1000);
+  const perHour = ((wakeUpsOf(pid) - wakeUps) * 3600) / seconds;
+  const cpuPerHour = ((cpuSecondsOf(pid) - cpuS) * 3600) / seconds;
+  const limit = { against: 'a fixed limit', theirs: '' };
+  return [
+    {
+      what: 'a check that finds nothing: bytes written to the disk',
+      ...limit,
+      ours: `${bytes} B`,
+      figure: bytes,
+      target: 0,
+      unit: 'B',
+    },
+    {
+      what: 'wake-ups of the daemon at rest',
+      ...limit,
+      ours: `${perHour.toFixed(0)} an hour`,
+      figure: perHour,
+      target: 60,
+      unit: 'an hour',
+    },
+    {
+      what: 'CPU of the daemon at rest',
+      ...limit,
+      ours: `${cpuPerHour.toFixed(1)} s an hour`,
+      figure: null,
+      target: null,
+      unit: '',
+    },
+  ];
+}
+
+/** Each command of a person, and each start of the daemon, pays it. */
+export const start: Benchmark = {
+  name: 'start',
+  quick: true,
+  async run({ repo, rounds }) {
+    const bundle = join(repo, 'dist/opq-updater.js');
+    const { ours, theirs } = await inPairs(
+      rounds * 3,
+      () => costOf(`node ${bundle} --version`),
+      () => costOf('node -e 0'),
+    );
+    const words = { what: 'start of the program: CPU', against: 'bare Node', target: 1.6, unit: 's' };
+    return [
+      ratio(
+        words,
+        ours.map(({ cpuS }) => cpuS),
+        theirs.map(({ cpuS }) => cpuS),
+      ),
+    ];
+  },
+};
+
+/** A whole update of a scratch box: real but for the reboot. */
+export const whole: Benchmark = {
+  name: 'whole',
+  quick: true,
+  async run(setting) {
+    const payload = await setting.payload(85);
+    const url = await setting.serve(payload.folder);
+    const outages: number[] = [];
+    const writes: number[] = [];
+    for (let n = 0; n < Math.min(3, setting.rounds); n++) {
+      const box = await startBox(setting, payload, url);
+      try {
+        const pid = await box.pid();
+        let bytes = 0;
+        // Of those that live in this moment; what ended has been counted at its last look.
+        const seen = new Map<number, number>();
+        const timer = setInterval(() => {
+          for (const each of familyOf(pid)) seen.set(each, Math.max(seen.get(each) ?? 0, writtenBytesOf(each)));
+        }, 50);
+        await box.updater('check', '--install', '--wait');
+        clearInterval(timer);
+        bytes = [...seen.values()].reduce((total, value) => total + value, 0);
+        writes.push(bytes / payload.packedBytes);
+        const [last] = JSON.parse(await box.updater('history', '-n', '1', '--json'));
+        outages.push(Number(last.outage_s) - Number(last.seconds.reboot ?? 0));
+      } finally {
+        await box.stop();
+      }
+    }
+    const limit = { against: 'a fixed limit', theirs: '' };
+    const outage = median(outages);
+    return [
+      {
+        what: 'services down in an update with a trivial script, reboot left out',
+        ...limit,
+        ours: `${outage.toFixed(1)} s`,
+        figure: outage,
+        target: 3,
+        unit: 's',
+      },
+      {
+        what: 'bytes written by an update up to its reboot, against the package',
+        ...limit,
+        ours: `${median(writes).toFixed(1)} times`,
+        figure: null,
+        target: null,
+        unit: '',
+      },
+    ];
+  },
+};

@@ -1,0 +1,176 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Benchmark, Setting } from './bench.ts';
+import { pssMb } from './command.ts';
+import { ratio } from './finding.ts';
+import { inPairs } from './pairs.ts';
+import { isInstalled } from './peers.ts';
+
+interface Load {
+  readonly perS: number;
+  readonly p99Ms: number;
+}
+
+/** What wrk says of one address under load. */
+async function load(url: string, connections: number, seconds: number): Promise<Load> {
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', url];
+  const child = spawn('wrk', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  for await (const chunk of child.stdout) said += chunk;
+  const perS = Number(/Requests\/sec:\s+([\d.]+)/.exec(said)?.[1]);
+  const [, value, unit] = /99%\s+([\d.]+)(us|ms|s)/.exec(said) ?? [];
+  const scale = { us: 0.001, ms: 1, s: 1000 }[unit ?? ''] ?? Number.NaN;
+  if (!(perS > 0) || Number.isNaN(scale) || /Non-2xx/.test(said)) throw new Error(`wrk said of ${url}: ${said}`);
+  return { perS, p99Ms: Number(value) * scale };
+}
+
+/** The least that Node can do: one answer, made beforehand. */
+export const bareServer = `const body = '1700000016';
+require('node:http').createServer((_, response) => {
+  response.writeHead(200, { 'content-type': 'text/plain', 'content-length': body.length });
+  response.end(body);
+}).listen(0, '127.0.0.1', function () { console.log(this.address().port); });`;
+
+export const server: Benchmark = {
+  name: 'server',
+  quick: true,
+  async run(setting) {
+    const payload = await setting.payload(16);
+    const url = await setting.serve(payload.folder);
+    const bare = spawn('node', ['-e', bareServer], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const port = await new Promise<string>((resolve) => bare.stdout.once('data', (data) => resolve(`${data}`.trim())));
+    try {
+      const seconds = setting.quick ? 2 : 5;
+      const { ours, theirs } = await inPairs(
+        setting.rounds,
+        () => load(`${url}/version`, 64, seconds),
+        () => load(`http://127.0.0.1:${port}/version`, 64, seconds),
+      );
+      const words = {
+        what: '`/version`, 64 connections: requests a second',
+        against: 'bare Node http',
+        target: 0.85,
+        atLeast: true,
+        unit: '/s',
+      };
+      return [
+        ratio(
+          words,
+          ours.map(({ perS }) => perS),
+          theirs.map(({ perS }) => perS),
+        ),
+      ];
+    } finally {
+      bare.kill();
+    }
+  },
+};
+
+const slowReaders = 200;
+
+export const slowDownloads: Benchmark = {
+  name: 'slow-downloads',
+  quick: true,
+  async run(setting) {
+    const payload = await setting.payload(setting.quick ? 85 : 330);
+    const url = await setting.serve(payload.folder);
+    const ours = await underSlowReaders(url, `/update/${payload.version}`, '/version', () => setting.pidOf(url));
+    const what = `${slowReaders} slow downloads of ${(payload.packedBytes / 1e6).toFixed(0)} MB`;
+    const nginx = await nginxFigures(setting, payload.folder, payload.file.split('/').at(-1)!);
+    const theirs =
+      'because' in nginx
+        ? { memory: nginx.because, p99: nginx.because }
+        : { memory: `${nginx.mb.toFixed(0)} MB`, p99: `${nginx.p99Ms.toFixed(1)} ms` };
+    return [
+      {
+        what: `${what}: memory of the server`,
+        against: 'a fixed limit; nginx beside it',
+        ours: `${ours.mb.toFixed(0)} MB`,
+        theirs: theirs.memory,
+        figure: ours.mb,
+        target: 100,
+        unit: 'MB',
+      },
+      {
+        what: `${what}: \`/version\` meanwhile, 99th percentile`,
+        against: 'a fixed limit; nginx beside it',
+        ours: `${ours.p99Ms.toFixed(1)} ms`,
+        theirs: theirs.p99,
+        figure: ours.p99Ms,
+        target: 20,
+        unit: 'ms',
+      },
+    ];
+  },
+};
+
+/** Clients that read 20 kB five times a second each, while another asks for a small file. */
+async function underSlowReaders(
+  url: string,
+  large: string,
+  small: string,
+  pid: () => number,
+): Promise<{ mb: number; p99Ms: number }> {
+  const { hostname, port } = new URL(url);
+  const readers: Socket[] = [];
+  for (let n = 0; n < slowReaders; n++) {
+    const socket = connect({ host: hostname, port: Number(port) });
+    socket.on('error', () => {});
+    socket.write(`GET ${large} HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`);
+    socket.on('data', () => {
+      socket.pause();
+      setTimeout(() => socket.resume(), 200);
+    });
+    readers.push(socket);
+  }
+  await sleep(3000);
+  let mb = pssMb(pid());
+  const timer = setInterval(() => {
+    mb = Math.max(mb, pssMb(pid()));
+  }, 200);
+  const { p99Ms } = await load(`${url}${small}`, 2, 5);
+  clearInterval(timer);
+  const lost = readers.filter((socket) => socket.destroyed).length;
+  for (const socket of readers) socket.destroy();
+  if (lost > 0) throw new Error(`${lost} of ${slowReaders} slow downloads were broken off.`);
+  return { mb, p99Ms };
+}
+
+async function nginxFigures(
+  setting: Setting,
+  served: string,
+  file: string,
+): Promise<{ mb: number; p99Ms: number } | { because: string }> {
+  if (!isInstalled('nginx')) return { because: 'nginx is not installed' };
+  const folder = join(setting.folder, 'nginx');
+  await mkdir(folder, { recursive: true });
+  const port = await freePort();
+  await writeFile(
+    join(folder, 'nginx.conf'),
+    `daemon off; pid ${folder}/pid; error_log ${folder}/error; worker_processes 1; user root;
+events { worker_connections 1024; }
+http { access_log off; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
+fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s;
+server { listen 127.0.0.1:${port}; root ${served}; } }\n`,
+  );
+  const nginx = spawn('nginx', ['-c', join(folder, 'nginx.conf')], { stdio: 'ignore' });
+  await sleep(1000);
+  try {
+    const worker = () => Number(execFileSync('pgrep', ['-P', `${nginx.pid}`], { encoding: 'utf8' }).split('\n')[0]);
+    return await underSlowReaders(`http://127.0.0.1:${port}`, `/${file}`, '/version.json', worker);
+  } finally {
+    nginx.kill('SIGQUIT');
+  }
+}
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const taken = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = taken.address() as AddressInfo;
+      taken.close(() => resolve(port));
+    });
+  });

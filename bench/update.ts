@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import type { Benchmark, Setting } from './bench.ts';
+import { type Cost, costOf, peakOf } from './command.ts';
+import { ratio } from './finding.ts';
+import { inPairs, median, spreadOf } from './pairs.ts';
+import type { Payload } from './payload.ts';
+
+const megabytes = 85;
+const walls = (costs: readonly Cost[]) => costs.map(({ wallS }) => wallS);
+const cpus = (costs: readonly Cost[]) => costs.map(({ cpuS }) => cpuS);
+
+/** The updater's way to an unpacked release; see pipeline.ts. */
+export function ourWay({ repo, folder }: Setting, payload: Payload, from: string, decoder: string): string {
+  const program = join(import.meta.dirname, 'pipeline.mjs');
+  const bundle = join(repo, 'dist/opq-updater.js');
+  const into = join(folder, 'ours');
+  return `node ${program} ${bundle} ${into} ${payload.version} ${payload.publicKey} ${from} ${decoder}`;
+}
+
+/** What a careful shell script would do, as the updater of old did without the care. */
+function scriptsWay({ folder }: Setting, { version, publicKey }: Payload, url: string): string {
+  const into = join(folder, 'theirs');
+  return `rm -rf ${into}; mkdir ${into}; cd ${into}
+wget --quiet ${url}/update/${version} -O package
+wget --quiet ${url}/update/${version}.sig -O - | base64 -d >signature
+openssl dgst -sha256 -verify ${publicKey} -signature signature package
+tar xjf package`;
+}
+
+export const pipeline: Benchmark = {
+  name: 'pipeline',
+  quick: true,
+  async run(setting) {
+    const payload = await setting.payload(megabytes);
+    const url = await setting.serve(payload.folder);
+    const against = '`wget`, `openssl dgst -verify`, `tar xjf`';
+    const findings = [];
+    for (const [decoder, target] of [
+      ['lbzip2', 0.85],
+      ['bzip2', 1.1],
+    ] as const) {
+      const { ours, theirs } = await inPairs(
+        setting.rounds,
+        () => costOf(ourWay(setting, payload, url, decoder)),
+        () => costOf(scriptsWay(setting, payload, url)),
+      );
+      const what = `download, verify, judge, unpack with ${decoder}`;
+      findings.push(ratio({ what: `${what}: time`, against, target, unit: 's' }, walls(ours), walls(theirs)));
+      findings.push(ratio({ what: `${what}: CPU`, against, target: 1.25, unit: 's' }, cpus(ours), cpus(theirs)));
+    }
+    return findings;
+  },
+};
+
+/** The resident daemon is not in this: see `daemon`, which adds it. */
+export const memory: Benchmark = {
+  name: 'memory',
+  quick: true,
+  async run(setting) {
+    const peaks: number[] = [];
+    const sizes = setting.quick ? [megabytes] : [megabytes, 1000];
+    for (const size of sizes) {
+      const payload = await setting.payload(size);
+      const url = await setting.serve(payload.folder);
+      // Of a few: the sampling may just miss it.
+      const found = [];
+      for (let n = 0; n < 3; n++) found.push(await peakOf(ourWay(setting, payload, url, 'bzip2')));
+      peaks.push(Math.max(...found));
+    }
+    const [peak, large] = peaks as [number, number?];
+    const what = 'highest memory of all processes of an update, with bzip2';
+    const tell = { what, against: 'a fixed limit', theirs: '' };
+    const flat = `${what}, of a package of about 300 MB`;
+    return [
+      { ...tell, ours: `${peak.toFixed(0)} MB`, figure: peak, target: 80, unit: 'MB' },
+      ...(large === undefined
+        ? []
+        : [
+            {
+              what: flat,
+              against: 'of 26 MB',
+              ours: `${large.toFixed(0)} MB`,
+              theirs: `${peak.toFixed(0)} MB`,
+              figure: large / peak,
+              target: 1.1,
+              unit: '',
+            },
+          ]),
+    ];
+  },
+};
+
+export const sizes: Benchmark = {
+  name: 'sizes',
+  quick: false,
+  async run(setting) {
+    const perMb: number[] = [];
+    for (const size of [16, 160, 1000]) {
+      const payload = await setting.payload(size);
+      const url = await setting.serve(payload.folder);
+      const found: number[] = [];
+      for (let n = 0; n < Math.min(3, setting.rounds); n++) {
+        found.push((await costOf(ourWay(setting, payload, url, 'bzip2'))).wallS / (payload.packedBytes / 1e6));
+      }
+      perMb.push(median(found));
+    }
+    const figure = Math.max(...perMb) / Math.min(...perMb);
+    return [
+      {
+        what: 'time per MB at about 5, 50 and 300 MB: the dearest against the cheapest',
+        against: 'each other',
+        ours: `${spreadOf(perMb, 3)} s/MB`,
+        theirs: '',
+        figure,
+        target: 1.2,
+        unit: '',
+      },
+    ];
+  },
+};

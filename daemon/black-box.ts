@@ -1,8 +1,7 @@
-import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { asUpdateError } from '../protocol/errors.ts';
-import { readIfThere, syncFolder } from './files.ts';
+import { appendSafely, move, readIfThere } from './files.ts';
 import type { At } from './machine.ts';
 import type { Places } from './places.ts';
 import type { Resident } from './tools.ts';
@@ -76,17 +75,7 @@ export function openBlackBox({ box, places, clock, log }: Resident): BlackBox {
 }
 
 async function append(places: Places, line: string): Promise<void> {
-  const file = await open(fileOf(places), 'a', 0o600);
-  let sizeBytes: number;
-  try {
-    await file.write(line);
-    await file.sync();
-    sizeBytes = (await file.stat()).size;
-  } finally {
-    await file.close();
-  }
-  if (sizeBytes === line.length) await syncFolder(places.state);
-  if (sizeBytes > maxFileBytes) await rename(fileOf(places), olderOf(places));
+  if ((await appendSafely(fileOf(places), line)) > maxFileBytes) await move(fileOf(places), olderOf(places));
 }
 
 /** How far in a step of an update was when it was last heard of, seconds; null when nothing was noted of it. */

@@ -1,9 +1,9 @@
-import { readdir, rename } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ErrorCode } from '../protocol/error-codes.ts';
 import { asUpdateError } from '../protocol/errors.ts';
 import { removeOtherUpdaters, updaterInSnapshot } from './box/updater.ts';
-import { exists, removeSafely } from './files.ts';
+import { exists, move, removeSafely } from './files.ts';
 import { heldCodes } from './history.ts';
 import type { At } from './machine.ts';
 import { clearDownloads } from './steps/clear-downloads.ts';
@@ -37,7 +37,7 @@ export async function clearUp(
     const again = because !== null && wantedAgain.has(because.code) && update.source.kind === 'server';
     const { verified, unverified } = packageFiles(places, values, update.to);
     // Under its old name, as the next update has to verify it anew.
-    if (again && (await exists(verified))) await rename(verified, unverified);
+    if (again && (await exists(verified))) await move(verified, unverified);
     await clearDownloads(places, values, { keep: again ? update.to : null });
     // The way back from a box that was stuck, until a release is confirmed again.
     if (because === null) await removeSafely(places.stuckTrial);

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Output } from '../protocol/control.ts';
 import { faultOf } from '../protocol/control.ts';
@@ -8,7 +7,7 @@ import { releaseDate, versionOfPackageName } from '../protocol/version.ts';
 import type { Gate, Initiator, PostponementView } from '../protocol/views.ts';
 import { availableOf, type Checks, openChecks } from './checks.ts';
 import type { Offer, Update } from './facts.ts';
-import { privateFolder, readIfThere, removeUnfinished, writeFileSafely } from './files.ts';
+import { makeFolder, privateFolder, readIfThere, removeUnfinished, writeFileSafely } from './files.ts';
 import { readFloor } from './floor.ts';
 import type { GateFacts } from './gates/gate.ts';
 import { closedGate, closedGates, openAgainMs } from './gates/gates.ts';
@@ -51,7 +50,7 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
   const { places, clock, log, config, box } = tools;
   await privateFolder(places.state);
   await removeUnfinished(places.state);
-  await mkdir(places.run, { recursive: true, mode: 0o755 });
+  await makeFolder(places.run, 0o755);
   const listeners = new Set<() => void>();
   let seq = 0;
   const changed = () => {

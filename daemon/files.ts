@@ -1,7 +1,24 @@
-/** Files that must be whole or absent after a power cut. */
+/**
+ * The daemon's one door to the disk: all that it writes goes through here, and nothing else may import what writes.
+ * `...Safely`: whole or absent after a power cut, and there when the call returns. The others are for what lies in
+ * memory, counts for nothing, or gets its name by a safe rename later.
+ */
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { closeSync, constants, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import {
+  chmod,
+  copyFile,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { UpdateError } from '../protocol/errors.ts';
 
@@ -19,7 +36,7 @@ export async function writeFileSafely(path: string, text: string, mode = 0o600):
     }
     await renameSafely(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await remove(temporary);
     throw error;
   }
 }
@@ -30,7 +47,7 @@ export async function writeFileSafely(path: string, text: string, mode = 0o600):
  */
 export async function removeUnfinished(folder: string): Promise<void> {
   const names = (await readdir(folder)).filter((name) => /\.(new|removed)$/.test(name));
-  for (const name of names) await rm(join(folder, name), { recursive: true, force: true });
+  for (const name of names) await remove(join(folder, name));
 }
 
 /** A rename that a power cut cannot take back. */
@@ -44,14 +61,92 @@ export async function renameSafely(from: string, to: string): Promise<void> {
 export async function removeSafely(path: string): Promise<void> {
   if (!(await exists(path))) return;
   const removed = `${path}.removed`;
-  await rm(removed, { recursive: true, force: true });
+  await remove(removed);
   await renameSafely(path, removed);
-  await rm(removed, { recursive: true, force: true });
+  await remove(removed);
 }
 
+/** Adds to the end of a file. @returns its size in bytes */
+export async function appendSafely(path: string, text: string): Promise<number> {
+  const file = await open(path, 'a', 0o600);
+  try {
+    await file.write(text);
+    await file.sync();
+    const { size } = await file.stat();
+    if (size === text.length) await syncFolder(dirname(path));
+    return size;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Has a link lead somewhere else. */
+export async function linkSafely(path: string, to: string): Promise<void> {
+  const making = `${path}.new`;
+  await remove(making);
+  await symlink(to, making);
+  await renameSafely(making, path);
+}
+
+/** What is in it is on the disk; its name may not be. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Copies a folder: on the disk when it returns, but for its name; readable by all. */
+export async function copySynced(from: string, to: string): Promise<void> {
+  await makeFolder(to);
+  await setMode(to, 0o755);
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) await copySynced(source, target);
+    else {
+      await copyFile(source, target);
+      await setMode(target, 0o644);
+      await syncFile(target);
+    }
+  }
+  await syncFolder(to);
+}
+
+/** A file, or a folder with all that is in it, if it is there. */
+export const remove = (path: string | Buffer): Promise<void> => rm(path, { recursive: true, force: true });
+
+export const write = (path: string, text: string, mode = 0o644): Promise<void> => writeFile(path, text, { mode });
+
+export const move = (from: string, to: string): Promise<void> => rename(from, to);
+
+/** Never through a link that took its place meanwhile, nor waiting for who writes to a pipe. */
+export const openToRead = (path: string | Buffer): Promise<FileHandle> =>
+  open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+
+/** A file that was not there, to be read and written. */
+export const create = (path: string): Promise<FileHandle> =>
+  open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+
+/** Synchronous, for the worker alone: thousands of small files take half the time. */
+export const atOnce = {
+  remove: (path: string): void => rmSync(path, { recursive: true, force: true }),
+  makeFolder: mkdirSync,
+  create: (path: string, mode: number): number => openSync(path, 'wx', mode),
+  write: writeSync,
+  close: closeSync,
+} as const;
+
+/** A folder and those above it, unless they are there. @returns the highest that was missing */
+export const makeFolder = (path: string, mode = 0o777): Promise<string | undefined> =>
+  mkdir(path, { recursive: true, mode });
+
+export const setMode = (path: string, mode: number): Promise<void> => chmod(path, mode);
+
 /** Makes a folder, and those above it that are missing, so that a power cut does not take them away again. */
-async function makeFolder(path: string, mode = 0o777): Promise<void> {
-  const highest = await mkdir(path, { recursive: true, mode });
+async function makeFolderSafely(path: string, mode = 0o777): Promise<void> {
+  const highest = await makeFolder(path, mode);
   if (highest === undefined) return;
   for (let above = dirname(path); above.length >= dirname(highest).length; above = dirname(above)) {
     await syncFolder(above);
@@ -94,8 +189,8 @@ export async function exists(path: string): Promise<boolean> {
  */
 export async function privateFolder(folder: string): Promise<void> {
   const path = resolve(folder); // with a slash at its end, lstat would look through a link
-  await makeFolder(dirname(path)); // only the folder itself is private
-  if (!(await exists(path))) await makeFolder(path, 0o700);
+  await makeFolderSafely(dirname(path)); // only the folder itself is private
+  if (!(await exists(path))) await makeFolderSafely(path, 0o700);
   const stat = await lstat(path);
   const { uid, mode } = stat;
   const self = process.geteuid?.();

@@ -1,6 +1,5 @@
-import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists, writeFileSafely } from './files.ts';
+import { exists, remove, write, writeFileSafely } from './files.ts';
 import type { Resident } from './tools.ts';
 
 const beatMs = 30_000;
@@ -16,11 +15,11 @@ export async function keepBeating({ box, places, clock, log, updater }: Resident
   // On a full or failing disk it is still alive, and that it can say in memory.
   await report().catch((error) => log.error('the boot could not be reported', error));
   // start.sh counts how often this version was started in this boot and never got here.
-  await rm(join(places.run, `starts-${updater.version}`), { force: true }).catch((error) =>
+  await remove(join(places.run, `starts-${updater.version}`)).catch((error) =>
     log.error('the start could not be reported', error),
   );
   const beat = async () => {
-    await writeFile(join(places.run, 'heartbeat'), `${clock.uptimeS()}\n`);
+    await write(join(places.run, 'heartbeat'), `${clock.uptimeS()}\n`);
     await box.alive();
   };
   await beat();

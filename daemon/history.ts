@@ -1,9 +1,8 @@
-import { open } from 'node:fs/promises';
 import * as z from 'zod';
 import { type ErrorCode, errorCodes } from '../protocol/error-codes.ts';
 import { type HistoryEntry, type Outcome, type UpdateStep, updateSteps } from '../protocol/views.ts';
 import type { Because } from './facts.ts';
-import { readIfThere, syncFolder, writeFileSafely } from './files.ts';
+import { appendSafely, readIfThere, writeFileSafely } from './files.ts';
 import { keptAside } from './kept-aside.ts';
 import type { At } from './machine.ts';
 import type { Places } from './places.ts';
@@ -38,16 +37,9 @@ export async function recordEnd(places: Places, at: At<'idle'>, now: Moment): Pr
     const kept = known.slice(0, most / 2).reverse();
     await writeFileSafely(places.history, kept.map((old) => `${JSON.stringify(old)}\n`).join(''));
   }
-  const file = await open(places.history, 'a', 0o600);
-  try {
-    // Not onto the end of a torn line, which would swallow it.
-    const gap = text === '' || text.endsWith('\n') ? '' : '\n';
-    await file.write(`${gap}${JSON.stringify(entry)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await syncFolder(places.state);
+  // Not onto the end of a torn line, which would swallow it.
+  const gap = text === '' || text.endsWith('\n') ? '' : '\n';
+  await appendSafely(places.history, `${gap}${JSON.stringify(entry)}\n`);
   return entry;
 }
 

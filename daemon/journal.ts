@@ -1,9 +1,8 @@
-import { rename } from 'node:fs/promises';
 import * as z from 'zod';
 import { UpdateError } from '../protocol/errors.ts';
 import { readAbout } from './box/snapshot.ts';
 import { factsSchemas, type StepName, stepNames } from './facts.ts';
-import { exists, readIfThere, writeFileSafely } from './files.ts';
+import { exists, move, readIfThere, writeFileSafely } from './files.ts';
 import type { At } from './machine.ts';
 import type { Places } from './places.ts';
 
@@ -93,7 +92,7 @@ async function keepAside(path: string): Promise<string> {
     const kept = `${path}.bad-${n}`;
     if (n < 10 && (await exists(kept))) continue;
     // A disk that takes no writes must not keep the updater from starting.
-    return rename(path, kept).then(
+    return move(path, kept).then(
       () => kept,
       () => path,
     );

@@ -1,11 +1,11 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../protocol/config-keys.ts';
 import { faultOf } from '../protocol/control.ts';
 import { UpdateError } from '../protocol/errors.ts';
 import { parsePublicKey } from '../protocol/keys.ts';
 import type { KeyView } from '../protocol/views.ts';
-import { readIfThere, removeSafely, writeFileSafely } from './files.ts';
+import { makeFolder, readIfThere, removeSafely, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
 
 const folderOf = (places: Places, config: Config) => places.at(config.trusted_keys_path);
@@ -53,7 +53,7 @@ export async function addKey(places: Places, config: Config, name: string, pem: 
       'NOT_PERMITTED',
       `There is another key named "${name}"; remove it first or use another name.`,
     );
-  await mkdir(folderOf(places, config), { recursive: true, mode: 0o755 });
+  await makeFolder(folderOf(places, config), 0o755);
   await writeFileSafely(join(folderOf(places, config), `${name}.pem`), pem, 0o644);
   return { name, kind, fingerprint, fault: null };
 }

@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { shownUrl } from '../protocol/address.ts';
 import {
@@ -13,7 +13,7 @@ import {
 import { type Config, type ConfigKey, configKeyNames, configKeys } from '../protocol/config-keys.ts';
 import { UpdateError } from '../protocol/errors.ts';
 import type { ConfigView } from '../protocol/views.ts';
-import { exists, readIfThere, writeFileSafely } from './files.ts';
+import { exists, makeFolder, readIfThere, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
 
 /** What the page may set lies over the configuration file, which stays as its owner wrote it. */
@@ -68,7 +68,7 @@ export async function setConfig(places: Places, key: string, value: unknown): Pr
   if (problem && value === null && Object.hasOwn(file, key)) delete file[key];
   else if (problem) throw new UpdateError('CONFIG_INVALID', `${describeProblem(problem)}.`);
   else file[key] = value;
-  await mkdir(dirname(places.config), { recursive: true });
+  await makeFolder(dirname(places.config));
   await writeFileSafely(places.config, `${JSON.stringify(file, null, 2)}\n`, await modeFor(places.config, file));
 }
 

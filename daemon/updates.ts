@@ -1,4 +1,3 @@
-import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import type { HistoryEntry, Progress, UndoView, UpdateView } from '../protocol/views.ts';
@@ -6,7 +5,7 @@ import { openBlackBox } from './black-box.ts';
 import { clearUp } from './clear-up.ts';
 import { follow, type Rest } from './engine.ts';
 import type { Because, Update } from './facts.ts';
-import { exists } from './files.ts';
+import { exists, remove, write } from './files.ts';
 import { recordEnd } from './history.ts';
 import type { At } from './machine.ts';
 import { idleAt, undoTrial, whereWeWere } from './resume.ts';
@@ -73,7 +72,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     worker = base.newWorker();
     undoAsked = false;
     at = start;
-    running = rm(stuckMark, { force: true })
+    running = remove(stuckMark)
       .then(() => travel(start, tries))
       .catch(cannotGoOn)
       .finally(() => {
@@ -112,7 +111,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
   async function finish(rest: Rest): Promise<At | undefined> {
     if (rest.step === 'stuck') {
       at = rest;
-      await writeFile(stuckMark, '');
+      await write(stuckMark, '');
       log.error('stuck', new UpdateError(rest.stuckBecause.code, rest.stuckBecause.message));
       return undefined;
     }

@@ -1,8 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Config } from '../protocol/config-keys.ts';
 import { maxVersionFileBytes, parseInstalledVersion } from '../protocol/version.ts';
-import { readIfThere, writeFileSafely } from './files.ts';
+import { makeFolder, readIfThere, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
 
 /** The version that is installed; undefined when VERSION is missing or unreadable: then any release is newer. */
@@ -14,6 +13,6 @@ export async function installedVersion(places: Places, config: Config): Promise<
 /** Writes VERSION, for a release whose script forgot to. */
 export async function writeInstalledVersion(places: Places, config: Config, version: number): Promise<void> {
   const path = places.at(config.installed_version_path);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await writeFileSafely(path, `${version}\n`, 0o644);
 }

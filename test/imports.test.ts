@@ -72,6 +72,35 @@ it('keeps each library behind its door', () => {
   expect(wrong).toEqual([]);
 });
 
+/** What changes a disk; `open` may. */
+const writers =
+  /^(append|chmod|chown|copy|cp|createWrite|fchmod|ftruncate|futimes|lchown|link|lutimes|mk|open|rename|rm|symlink|truncate|unlink|utimes|write|promises|default)/;
+/** Who writes past the door, and why it does not matter there. */
+const passDoor: Readonly<Record<string, string>> = {
+  'daemon/files.ts': 'is the door',
+  'daemon/log.ts': 'for people: nothing that decides reads it, and it must go on when all else fails',
+  'daemon/control/server.ts': 'its sockets, in memory',
+  'daemon/box/scratch/': 'plays a box, and is on none',
+};
+
+it('lets the daemon write to the disk through one door', () => {
+  const wrong = files
+    .filter((file) => file.startsWith('daemon/') && !Object.keys(passDoor).some((row) => file.startsWith(row)))
+    .flatMap((file) => namesFromFs(file).map((name) => `${file}: ${name}`))
+    .filter((use) => writers.test(use.split(': ')[1]!));
+  expect(wrong).toEqual([]);
+});
+
+/** What a file takes of node:fs when it runs; a namespace gives all of it. */
+function namesFromFs(file: string): string[] {
+  const text = readFileSync(join(repo, file), 'utf8');
+  const whole =
+    /\*\s+as\s+\w+\s+from\s+'node:fs|import\s+\w+(,[^']*)?\s+from\s+'node:fs|(import|require)\(\s*'node:fs/.test(text);
+  const named = [...text.matchAll(/import\s+\{([^}]*)\}\s+from\s+'node:fs(?:\/promises)?'/g)];
+  const names = named.flatMap(([, list]) => list!.split(',').map((name) => name.trim()));
+  return [...names.filter((name) => name && !name.startsWith('type ')), ...(whole ? ['default'] : [])];
+}
+
 it('reads files, sockets and clock outside of protocol only', () => {
   const impure = /^node:(fs|net|http|https|child_process|os|process|timers|worker_threads|dns|tls)/;
   expect(imports.filter(({ file, what }) => file.startsWith('protocol/') && impure.test(what))).toEqual([]);

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
 import { UpdateError } from '../../protocol/errors.ts';
 import restoreProgram from '../../systemd/restore.sh';
-import { exists, readIfThere, syncFolder } from '../files.ts';
+import { exists, makeFolder, readIfThere, remove, renameSafely, syncFile, syncFolder, write } from '../files.ts';
 import { imagePath, writeImage } from './undo/image.ts';
 import { updaterInUse } from './updater.ts';
 
@@ -27,19 +27,19 @@ export async function makeSnapshot(
   updater: Promise<string | undefined> = updaterInUse(root),
 ): Promise<void> {
   const making = `${folder}.making`;
-  await rm(making, { recursive: true, force: true });
-  await mkdir(making, { mode: 0o700 });
+  await remove(making);
+  await makeFolder(making, 0o700);
   const below = paths.map((path) => relative('/', path));
   const there = await Promise.all(below.map((path) => exists(join(root, path))));
   const folders = below.filter((_, i) => there[i]);
-  await writeFile(join(making, 'folders'), lines(folders));
-  await writeFile(join(making, 'absent'), lines(below.filter((_, i) => !there[i])));
-  await writeFile(
+  await write(join(making, 'folders'), lines(folders));
+  await write(join(making, 'absent'), lines(below.filter((_, i) => !there[i])));
+  await write(
     join(making, 'about'),
     lines(Object.entries({ format: 1, ...about }).map(([key, value]) => `${key}=${value}`)),
   );
   // By name alone: the versions themselves stay where they are.
-  await writeFile(join(making, 'updater'), lines([(await updater) ?? '']));
+  await write(join(making, 'updater'), lines([(await updater) ?? '']));
   // With no names GNU tar refuses to make an archive; an empty list of names is one without entries.
   await tar(['--create', '--format=posix', '--sparse', '--one-file-system', ...wholeTruth], root, making, [
     '--no-unquote',
@@ -50,12 +50,11 @@ export async function makeSnapshot(
   await writeImage(root, folders.map(imagePath), join(making, 'before'));
   const names = ['tree.tar', 'folders', 'absent', 'about', 'before', 'updater'];
   const sums = await Promise.all(names.map(async (name) => `${await sha256(join(making, name))}  ${name}`));
-  await writeFile(join(making, 'SHA256SUMS'), lines(sums));
+  await write(join(making, 'SHA256SUMS'), lines(sums));
   await Promise.all([...names, 'SHA256SUMS'].map((name) => syncFile(join(making, name))));
   await syncFolder(making);
-  await rm(folder, { recursive: true, force: true });
-  await rename(making, folder);
-  await syncFolder(dirname(folder));
+  await remove(folder);
+  await renameSafely(making, folder);
 }
 
 /** True when the folders on the box are still what the snapshot holds, and nothing was added. */
@@ -136,15 +135,6 @@ async function sha256(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path)) hash.update(chunk);
   return hash.digest('hex');
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 /** What a snapshot says of itself: `key=value` lines, which the guard reads too. */

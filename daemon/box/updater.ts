@@ -2,12 +2,24 @@
  * The versions of the updater that releases brought: side by side in /opt/opq-updater, with `current` as a link to the
  * one in use. What systemd/start.sh makes of them is said there; the factory copy is never touched.
  */
-import { chmod, copyFile, lstat, mkdir, open, readdir, readFile, readlink, rm, symlink } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UpdateError } from '../../protocol/errors.ts';
 import { updaterProgram, updatersFolder, updaterVersionPattern } from '../../protocol/updater.ts';
 import { quote } from '../../protocol/version.ts';
-import { exists, privateFolder, readIfThere, removeSafely, renameSafely, syncFolder } from '../files.ts';
+import {
+  copySynced,
+  exists,
+  linkSafely,
+  makeFolder,
+  privateFolder,
+  readIfThere,
+  remove,
+  removeSafely,
+  renameSafely,
+  setMode,
+  syncFolder,
+} from '../files.ts';
 import { saidVersion } from './said-version.ts';
 
 const folderOf = (root: string, version = '') => join(root, updatersFolder, version);
@@ -41,12 +53,12 @@ export async function layUpdater(root: string, version: string, from: string): P
   if (!(await isCopy(from, folder))) {
     // It could not be put back.
     if ((await updaterInUse(root)) === version) throw broken(version, 'is in use here with other content');
-    if (await mkdir(folderOf(root), { recursive: true })) await chmod(folderOf(root), 0o755);
+    if (await makeFolder(folderOf(root))) await setMode(folderOf(root), 0o755);
     await privateFolder(folderOf(root));
     await syncFolder(dirname(folderOf(root)));
     const making = `${folder}.new`;
-    await rm(making, { recursive: true, force: true });
-    await copyTree(from, making);
+    await remove(making);
+    await copySynced(from, making);
     await removeSafely(folder);
     await renameSafely(making, folder);
   }
@@ -62,10 +74,7 @@ export async function layUpdater(root: string, version: string, from: string): P
 export async function useUpdater(root: string, version: string): Promise<boolean> {
   if (!(await isUsable(folderOf(root, version)))) throw broken(version, 'should be there, found none to start');
   if ((await linkedUpdater(root)) === version) return false;
-  const link = linkIn(root);
-  await rm(`${link}.new`, { force: true });
-  await symlink(version, `${link}.new`);
-  await renameSafely(`${link}.new`, link);
+  await linkSafely(linkIn(root), version);
   return true;
 }
 
@@ -103,27 +112,4 @@ async function namesIn(folder: string, prefix = ''): Promise<string[]> {
     names.push(...(entry.isDirectory() ? await namesIn(folder, name) : [name]));
   }
   return names.sort();
-}
-
-/** On the disk when it returns, readable by all, as people start it, too. */
-async function copyTree(from: string, to: string): Promise<void> {
-  await mkdir(to);
-  await chmod(to, 0o755);
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    const [source, target] = [join(from, entry.name), join(to, entry.name)];
-    if (entry.isDirectory()) await copyTree(source, target);
-    else await copyOne(source, target);
-  }
-  await syncFolder(to);
-}
-
-async function copyOne(source: string, target: string): Promise<void> {
-  await copyFile(source, target);
-  await chmod(target, 0o644);
-  const file = await open(target, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
-import { type FileHandle, rm, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
-import { openRegular, readIfThere, syncFolder } from '../files.ts';
+import { openRegular, readIfThere, remove, syncFolder, write } from '../files.ts';
 import { type Answer, get, type Network, unexpectedStatus } from './http.ts';
 import { type Patience, patiently } from './retry.ts';
 
@@ -75,7 +75,7 @@ async function fetchInto(
         have = 0;
       }
       if (place === 'restart') {
-        await rm(etagPath(job), { force: true });
+        await remove(etagPath(job));
         throw new UpdateError('SERVER_ERROR', `${job.url} could not be resumed; it is fetched from its beginning.`);
       }
       await keepEtag(answer, job);
@@ -106,8 +106,8 @@ async function fetchInto(
 const etagPath = (job: DownloadJob) => `${job.path}.etag`;
 
 export async function forgetDownload(path: string): Promise<void> {
-  await rm(path, { force: true });
-  await rm(`${path}.etag`, { force: true });
+  await remove(path);
+  await remove(`${path}.etag`);
 }
 
 /** The ETag of what is in the partial file; anything else in its place is as good as none. */
@@ -122,8 +122,8 @@ const isStrong = (etag: string) => /^"[\x21\x23-\x7e]{0,200}"$/.test(etag);
 async function keepEtag(answer: Answer, job: DownloadJob): Promise<void> {
   if (answer.status !== 200) return;
   const etag = answer.header('etag') ?? '';
-  if (isStrong(etag)) await writeFile(etagPath(job), etag, { mode: 0o600 });
-  else await rm(etagPath(job), { force: true });
+  if (isStrong(etag)) await write(etagPath(job), etag, 0o600);
+  else await remove(etagPath(job));
 }
 
 async function request(job: DownloadJob, have: number): Promise<Answer> {

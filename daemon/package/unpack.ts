@@ -1,8 +1,9 @@
-import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ArchiveEntry } from '../../protocol/archive.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { syncFileSystem } from '../box/sync.ts';
+import { atOnce } from '../files.ts';
 import type { VerifiedPackage } from './verify.ts';
 
 const folderMode = 0o755;
@@ -20,20 +21,20 @@ export async function unpack(
   top: string,
   report: (done: number, total: number) => void,
 ): Promise<void> {
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  atOnce.remove(folder);
+  atOnce.makeFolder(folder, { recursive: true, mode: 0o700 });
   const base = join(folder, top);
   const buffer = Buffer.allocUnsafe(1024 * 1024);
   // The modes are those of the archive, whatever is usual here. Nothing else runs until it is put back.
   const umask = process.umask(0);
   try {
-    mkdirSync(base, { mode: folderMode });
+    atOnce.makeFolder(base, { mode: folderMode });
     let done = 0;
     for (const entry of content.entries) {
       const path = join(base, entry.name);
       // The archive may leave out folders that others are in.
-      mkdirSync(dirname(path), { recursive: true, mode: folderMode });
-      if (entry.kind === 'folder') mkdirSync(path, { mode: entry.mode });
+      atOnce.makeFolder(dirname(path), { recursive: true, mode: folderMode });
+      if (entry.kind === 'folder') atOnce.makeFolder(path, { mode: entry.mode });
       else copyRange(decoded.fd, entry, path, buffer);
       done += entry.kind === 'folder' ? 0 : entry.sizeBytes;
       report(done, content.unpackedBytes);
@@ -44,18 +45,17 @@ export async function unpack(
   await syncFileSystem(folder);
 }
 
-/** Synchronous on purpose: this runs in the worker, and thousands of small files take half the time. */
 function copyRange(from: number, entry: ArchiveEntry, path: string, buffer: Buffer): void {
-  const to = openSync(path, 'wx', entry.mode);
+  const to = atOnce.create(path, entry.mode);
   try {
     for (let done = 0; done < entry.sizeBytes; ) {
       const wanted = Math.min(buffer.length, entry.sizeBytes - done);
       const read = readSync(from, buffer, 0, wanted, entry.offset + done);
       if (read === 0) throw new UpdateError('ARCHIVE_CORRUPT', 'The decoded archive became shorter while it was read.');
-      for (let written = 0; written < read; ) written += writeSync(to, buffer, written, read - written);
+      for (let written = 0; written < read; ) written += atOnce.write(to, buffer, written, read - written);
       done += read;
     }
   } finally {
-    closeSync(to);
+    atOnce.close(to);
   }
 }

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, open, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { type ArchiveContent, readArchive } from '../../protocol/archive.ts';
 import { oneBzip2Stream } from '../../protocol/bzip2.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/keys.ts';
 import { decodeSignature, signatureCheck } from '../../protocol/signature.ts';
 import { bestDecoder, type Decoder, decode } from '../box/decode.ts';
-import { openRegular, readIfThere } from '../files.ts';
+import { create, openRegular, readIfThere, remove } from '../files.ts';
 
 export interface VerifyJob {
   /** The package as downloaded, `.unverified`. */
@@ -42,13 +41,14 @@ export async function verify(job: VerifyJob, report: (done: number, total: numbe
   const packed = await openRegular(job.path);
   try {
     const { sha256, signer } = await verifySignature(packed, job, report);
-    const decoded = await freshFile(job.decodedPath);
+    await remove(job.decodedPath);
+    const decoded = await create(job.decodedPath);
     try {
       const { content, decodedBytes } = await judgeArchive(packed, decoded, job);
       return { sha256, signer, content, decoded, decodedBytes };
     } catch (error) {
       await decoded.close();
-      await rm(job.decodedPath, { force: true });
+      await remove(job.decodedPath);
       throw error;
     }
   } finally {
@@ -116,9 +116,4 @@ async function judgeArchive(packed: FileHandle, decoded: FileHandle, job: Verify
   const content = archive.end();
   await decoded.datasync();
   return { content, decodedBytes };
-}
-
-async function freshFile(path: string): Promise<FileHandle> {
-  await rm(path, { force: true, recursive: true });
-  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
 }

@@ -1,9 +1,9 @@
 import type { Dirent } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../protocol/config-keys.ts';
 import { packageName } from '../../protocol/version.ts';
-import { privateFolder } from '../files.ts';
+import { privateFolder, remove } from '../files.ts';
 import type { Places } from '../places.ts';
 
 /**
@@ -21,5 +21,5 @@ export async function clearDownloads(places: Places, config: Config, { keep }: {
   const stays = (entry: Dirent) =>
     keep !== null && entry.isFile() && entry.name.startsWith(`${packageName(keep)}.unverified`);
   const stale = ours.filter((entry) => !stays(entry));
-  await Promise.all(stale.map(({ name }) => rm(join(folder, name), { recursive: true, force: true })));
+  await Promise.all(stale.map(({ name }) => remove(join(folder, name))));
 }

@@ -1,9 +1,8 @@
-import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import type { Because } from '../facts.ts';
-import { exists } from '../files.ts';
+import { exists, remove, write } from '../files.ts';
 import type { At, Step } from '../machine.ts';
 import { beforeStuck } from '../stuck-trial.ts';
 import type { Tools } from '../tools.ts';
@@ -23,7 +22,7 @@ export const rollback: Step<'rollback'> = {
       throw new UpdateError('SNAPSHOT_DAMAGED', 'The copy of the earlier release is damaged; nothing was touched.');
     }
     // The guard grants the undo as much time as a trial.
-    await writeFile(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
+    await write(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
     // It may have outlived the daemon that started it.
     await box.killScript();
     let quiet = true;
@@ -46,7 +45,7 @@ export const rollback: Step<'rollback'> = {
       throw error;
     }
     // It was not the guard's undo, or is not any more: done once is enough.
-    for (const mark of ['guard', 'guard-begun']) await rm(join(places.trial, mark), { force: true });
+    for (const mark of ['guard', 'guard-begun']) await remove(join(places.trial, mark));
     await box.sync();
     const bootId = await box.bootId();
     if (!wasStuck) return { ...at, step: 'restored', bootId };

@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UpdateError } from '../../protocol/errors.ts';
-import { exists, renameSafely } from '../files.ts';
+import { exists, renameSafely, write } from '../files.ts';
 import type { Step } from '../machine.ts';
 import { takeSeal } from '../seal.ts';
 import { bringStuckBack, isOnTrial, setStuckAside } from '../stuck-trial.ts';
@@ -33,7 +32,7 @@ export const stop: Step<'stop'> = {
         await box.snapshot(places.newSnapshot, at.paths, await aboutOf(at, tools));
       }
       await setStuckAside(places);
-      await writeFile(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
+      await write(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
       await renameSafely(places.newSnapshot, places.trial);
     } catch (error) {
       if (!(await isOnTrial(places, at.update.id))) {

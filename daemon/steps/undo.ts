@@ -1,8 +1,8 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Config } from '../../protocol/config-keys.ts';
 import type { Kept } from '../box/undo/selective.ts';
-import { exists, renameSafely } from '../files.ts';
+import { exists, remove, renameSafely, write } from '../files.ts';
 import type { Step } from '../machine.ts';
 import type { Places } from '../places.ts';
 import { needSpace } from '../space.ts';
@@ -32,7 +32,7 @@ export const undo: Step<'undo'> = {
         enough: (need) => needSpace(tools, [{ folder: places.state, ...need }]),
       });
       await forgetOldest(places, at.update.id);
-      await writeFile(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
+      await write(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
       await renameSafely(places.newSnapshot, places.trial);
     } catch (error) {
       if (!(await exists(places.trial))) await startAgain(at.baseline, tools);
@@ -55,5 +55,5 @@ export function keptByUndo(places: Places, config: Config): Kept {
 /** Of what undos kept aside only that of this one and of the newest other stay. */
 async function forgetOldest({ aside }: Pick<Places, 'aside'>, id: string): Promise<void> {
   const others = (await exists(aside)) ? (await readdir(aside)).filter((name) => name !== id) : [];
-  for (const name of others.sort().slice(0, -1)) await rm(join(aside, name), { recursive: true, force: true });
+  for (const name of others.sort().slice(0, -1)) await remove(join(aside, name));
 }

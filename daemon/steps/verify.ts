@@ -1,9 +1,8 @@
-import { rename, rm } from 'node:fs/promises';
 import type { Config } from '../../protocol/config-keys.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { join as joinUrl } from '../channel/detached.ts';
 import type { Update, VerifiedRelease } from '../facts.ts';
-import { exists, renameSafely } from '../files.ts';
+import { exists, move, remove, renameSafely } from '../files.ts';
 import { checkFloor, readFloor } from '../floor.ts';
 import { pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
@@ -23,7 +22,7 @@ export const verify: Step<'verify'> = {
     const files = packageFiles(places, values, update.to);
     // Verified once, and cut off before that was on the disk: it is verified again, as if it had just come.
     if (!(await exists(files.unverified)) && (await exists(files.verified)))
-      await rename(files.verified, files.unverified);
+      await move(files.verified, files.unverified);
     try {
       const release = await worker.do(
         'verify',
@@ -47,8 +46,8 @@ export const verify: Step<'verify'> = {
     } catch (error) {
       // What was refused does not stay on the disk; a person who cancels may go on later.
       if (!(error instanceof UpdateError) || error.code !== 'CANCELLED') {
-        await rm(files.unverified, { force: true });
-        await rm(`${files.unverified}.etag`, { force: true });
+        await remove(files.unverified);
+        await remove(`${files.unverified}.etag`);
       }
       throw error;
     }

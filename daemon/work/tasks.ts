@@ -2,8 +2,6 @@
  * What is done outside the resident process, so that it stays small and a crash on hostile input costs one try:
  * each row a task, called in a child process (or, in tests, in this one).
  */
-import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
@@ -15,7 +13,7 @@ import { type DownloadJob, download, forgetDownload } from '../channel/download.
 import { getSmall, type Network } from '../channel/http.ts';
 import { patiently } from '../channel/retry.ts';
 import type { Offer, VerifiedRelease } from '../facts.ts';
-import { openRegular, writeFileSafely } from '../files.ts';
+import { create, openRegular, remove, writeFileSafely } from '../files.ts';
 import { unpack as unpackVerified } from '../package/unpack.ts';
 import { type VerifiedPackage, type VerifyJob, verify as verifyPackage, verifySignature } from '../package/verify.ts';
 
@@ -98,7 +96,7 @@ export const tasks: Tasks = {
       await source.close();
       throw new UpdateError('SIZE_MISMATCH', `${from} has ${size} bytes, more than max_package_bytes ${maxBytes}.`);
     }
-    await rm(path, { force: true });
+    await remove(path);
     const told = byteReport(report);
     let done = 0;
     await pipeline(
@@ -110,10 +108,10 @@ export const tasks: Tasks = {
           yield chunk;
         }
       },
-      createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }),
+      (await create(path)).createWriteStream({ flush: true }),
     ).catch(async (error) => {
       // Half a package is of no use, and on a full disk it is in the way.
-      await rm(path, { force: true });
+      await remove(path);
       throw asUpdateError(error);
     });
     await writeFileSafely(signaturePath, signature);
@@ -156,7 +154,7 @@ export const tasks: Tasks = {
     }
     await unpackVerified(pack, job.folder, job.top, byteReport(report));
     await forget(memory);
-    await rm(job.decodedPath, { force: true });
+    await remove(job.decodedPath);
     return { unpackedBytes: pack.content.unpackedBytes };
   },
 };

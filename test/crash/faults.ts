@@ -3,12 +3,12 @@ import { chronicle, type Moment, toldBy } from './chronicle.ts';
 import { reasonFor } from './harmless.ts';
 import type { Judges } from './judges.ts';
 import { type Point, pointsAt, safeAfter } from './modes.ts';
-import { type Exhibit, openJudgesFor, recordAll, treesOf } from './points.ts';
+import { type Exhibit, openJudgesFor, recordAll, type Sample, treesOf } from './points.ts';
 import { type Seed, seedsOf } from './seeds.ts';
 import { journalFault, judge } from './verdict.ts';
 import { furnish, type Workshop } from './workshop.ts';
 
-export async function proveFaults(workshop: Workshop, names: readonly string[]): Promise<number> {
+export async function proveFaults(workshop: Workshop, { names, every }: Sample): Promise<number> {
   const furnished = await furnish(workshop);
   const trees = await treesOf(workshop, furnished);
   const exhibits = await recordAll(workshop, furnished, trees);
@@ -22,7 +22,7 @@ export async function proveFaults(workshop: Workshop, names: readonly string[]):
     seeded += all.seeds.length;
     const known = baseline(exhibit);
     let here = 0;
-    for (const seed of all.seeds) {
+    for (const seed of all.seeds.filter((_, n) => n % every === 0)) {
       if (await isCaught(seed, exhibit, known, judges)) {
         caught++;
         here++;

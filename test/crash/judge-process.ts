@@ -3,10 +3,11 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { workerHere } from '../../daemon/work/worker.ts';
 import { type Action, type Machine, toRest } from './boots.ts';
-import { type Disk, digest, type Inode } from './disk.ts';
+import type { Disk } from './disk.ts';
 import { readDisk, writeDisk } from './folder.ts';
+import { openKnown } from './known.ts';
+import { isJson, likeness } from './likeness.ts';
 import type { End } from './modes.ts';
-import { isIgnored } from './operations.ts';
 import { look, type Report } from './report.ts';
 import { recordedIn, type Workshop } from './workshop.ts';
 
@@ -25,9 +26,8 @@ export interface JudgeSettings extends Pick<Workshop, 'folder' | 'bin' | 'quickB
 
 export function openJudge(settings: JudgeSettings) {
   const { folder, bin, guard, name, next } = settings;
-  const proven = new Set<string>();
-  /** Boxes on their way by what they were like at the beginning of a step, and what came of them. */
-  const ways = new Map<string, Report>();
+  /** Of boxes on their way, by what they were like at the beginning of a step; and of those that took the next update. */
+  const ways = openKnown(folder, name);
   let count = 0;
 
   /** @param known false: to its end, whatever is known */
@@ -41,6 +41,7 @@ export function openJudge(settings: JudgeSettings) {
       root,
       bin,
       guard,
+      quick: known,
       nowMs,
       newWorker: workerHere,
       say: (line) => void log.push(line),
@@ -63,7 +64,7 @@ export function openJudge(settings: JudgeSettings) {
         next: actions.length > 0 ? null : await takesNext(machine, found.step),
         log,
       };
-      for (const like of passed) ways.set(like, report);
+      ways.put(passed, report);
       return report;
     } catch (thrown) {
       return { ...look(root), error: String(thrown), next: null, log };
@@ -76,8 +77,8 @@ export function openJudge(settings: JudgeSettings) {
   async function takesNext({ knownFrom: _, ...machine }: Machine, step: string): Promise<string | null> {
     if (!next || (step !== 'idle' && step !== 'none')) return null;
     const { root } = machine;
-    const rest = likeness(moved(readDisk(root), root, recordedIn(folder)));
-    if (proven.has(rest)) return null;
+    const rest = `rest ${likeness(moved(readDisk(root), root, recordedIn(folder)))}`;
+    if (ways.get(rest)) return null;
     try {
       await toRest(machine, [{ do: 'file', path: next.path }], { up: true });
     } catch (thrown) {
@@ -88,7 +89,7 @@ export function openJudge(settings: JudgeSettings) {
     if (last?.outcome !== 'confirmed' || last.to !== next.version)
       return `${last?.outcome} ${last?.because?.message ?? ''}`;
     if (after.tree !== next.tree || after.running !== next.version) return 'confirmed, but not whole';
-    proven.add(rest);
+    ways.put([rest], { ...after, error: null, next: null, log: [] });
     return null;
   }
 
@@ -108,8 +109,6 @@ function moved(disk: Disk, from: string, to: string): Disk {
   return all;
 }
 
-const isJson = ({ kind, data }: Inode): boolean => kind === 'file' && data[0] === 0x7b;
-
 /** Somebody may still be writing there: then it goes with the folder that all of them are in. */
 function forget(root: string): void {
   try {
@@ -118,26 +117,6 @@ function forget(root: string): void {
     // not empty any more
   }
 }
-
-/** The same for boxes that differ in nothing that decides: not in times of what an update does not put back. */
-const likeness = (disk: Disk): string =>
-  digest(
-    new Map(
-      [...disk].map(([ino, inode]) => {
-        return [ino, isJson(inode) ? { ...inode, data: timeless(inode.data) } : inode];
-      }),
-    ),
-    (path) => /^\/(usr|etc)\//.test(path),
-    (path) => isIgnored(path) || /^\/run\/(boot_id|opq-updater\/(heartbeat|checks\.json))$/.test(path),
-  );
-
-const timeless = (json: Buffer): Buffer =>
-  Buffer.from(
-    json
-      .toString()
-      .replace(/"\d{4}-\d\d-\d\dT[^"]*"/g, '"time"')
-      .replace(/"(seconds|outage_?[sS]|bootId|boot_id|stoppedAtMs)":(\{[^}]*\}|[^,}]*)/g, '"$1":0'),
-  );
 
 /** Takes its settings first, then jobs, one at a time. */
 export function runJudge(): Promise<number> {

@@ -2,23 +2,30 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { childWorker } from '../../daemon/work/child.ts';
 import { runWorker } from '../../daemon/work/worker-process.ts';
 import { toRest } from './boots.ts';
 import { proveFaults } from './faults.ts';
 import { runJudge } from './judge-process.ts';
-import { provePoints } from './points.ts';
+import { provePoints, type Sample } from './points.ts';
 import type { Plan } from './record.ts';
 import { look, type Report } from './report.ts';
 import type { Workshop } from './workshop.ts';
 
 const verbs: Record<string, (args: readonly string[]) => Promise<number>> = {
-  points: ([repo = '', ...names]) => inWorkshop(repo, (workshop) => provePoints(workshop, names)),
-  faults: ([repo = '', ...names]) => inWorkshop(repo, (workshop) => proveFaults(workshop, names)),
+  points: ([repo = '', ...args]) => inWorkshop(repo, (workshop) => provePoints(workshop, sampleOf(args))),
+  faults: ([repo = '', ...args]) => inWorkshop(repo, (workshop) => proveFaults(workshop, sampleOf(args))),
   plan: ([path = '']) => runPlan(JSON.parse(readFileSync(path, 'utf8'))),
   judge: runJudge,
   worker: runWorker,
 };
+
+function sampleOf(args: readonly string[]): Sample {
+  const options = { every: { type: 'string', default: '1' } } as const;
+  const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+  return { names: positionals, every: Number(values.every) };
+}
 
 /** With a folder in memory where there is one: thousands of disks are written. */
 async function inWorkshop(repo: string, work: (workshop: Workshop) => Promise<number>): Promise<number> {

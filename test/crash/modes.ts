@@ -1,7 +1,8 @@
 /** What a disk may be after a power cut: the states that a file system may leave, one by one. */
 import { updaterMark } from './boots.ts';
 import { rebootMark } from './box.ts';
-import { apply, type Change, covers, type Disk, digest, find, type Operation, restsOn, withUnborn } from './disk.ts';
+import { apply, type Change, covers, type Disk, find, type Operation, restsOn, withUnborn } from './disk.ts';
+import { likeness } from './likeness.ts';
 import { isChange } from './operations.ts';
 
 /** How the box came to its end. */
@@ -47,7 +48,7 @@ export function* pointsAt({ base, ops }: Tape, done: number, safe = safeAfter(op
   const open = lasting.filter(({ n }) => safe[n]! > done);
   const point = (mode: string, kept: Iterable<Change>, end: End = 'cut'): Point => {
     const disk = apply(start, kept);
-    return { done, mode, end, disk, digest: `${end} ${digest(disk)}` };
+    return { done, mode, end, disk, digest: `${end} ${likeness(disk)}` };
   };
   const but = (left: (n: number) => boolean) => lasting.filter(({ n }) => !left(n)).map(({ op }) => op);
 

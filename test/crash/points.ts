@@ -18,7 +18,15 @@ export interface Exhibit {
   readonly facts: Case;
 }
 
-export async function provePoints(workshop: Workshop, names: readonly string[]): Promise<number> {
+/** What of the proof is run: while it is worked on, not all of it is. */
+export interface Sample {
+  /** Scenarios by their short names; none = all. */
+  readonly names: readonly string[];
+  /** Each how manieth is tried. */
+  readonly every: number;
+}
+
+export async function provePoints(workshop: Workshop, { names, every }: Sample): Promise<number> {
   const began = performance.now();
   const furnished = await furnish(workshop);
   const trees = await treesOf(workshop, furnished);
@@ -28,11 +36,11 @@ export async function provePoints(workshop: Workshop, names: readonly string[]):
   let points = 0;
   let violations = 0;
   for (const exhibit of exhibits.filter(({ scenario }) => names.length === 0 || names.includes(scenario.short))) {
-    const result = await proveOne(exhibit, judges);
+    const result = await proveOne(exhibit, judges, every);
     points += result.points;
     violations += result.violations;
     console.log(
-      `${exhibit.scenario.name}: ${result.points} points, ${result.violations} violations (${judges.tried} disks, ${seconds(began)} s)`,
+      `${exhibit.scenario.name}: ${result.points} points, ${result.disks} disks, ${result.violations} violations (${judges.tried} tried, ${seconds(began)} s)`,
     );
   }
   console.log(`${judges.tried} different disks were booted, in ${seconds(began)} s`);
@@ -101,10 +109,11 @@ export function openJudgesFor(
   return openJudges(workshop.program, { ...workshop, next });
 }
 
-async function proveOne({ scenario, recording, moments, facts }: Exhibit, judges: Judges) {
+async function proveOne({ scenario, recording, moments, facts }: Exhibit, judges: Judges, every: number) {
   const { base, ops } = recording;
   const safe = safeAfter(ops);
   const verdicts: Promise<void>[] = [];
+  const disks = new Set<string>();
   let points = 0;
   let violations = 0;
   const conclude = async (point: Point, report: ReturnType<typeof judges.try>): Promise<void> => {
@@ -119,7 +128,9 @@ async function proveOne({ scenario, recording, moments, facts }: Exhibit, judges
     if (n > 0 && ops[n - 1]!.volatile) continue;
     for (const point of pointsAt({ base, ops }, n, safe)) {
       points++;
-      if (points % 2000 === 0) console.log(`  ${points} points, ${judges.tried} disks`);
+      const before = disks.size;
+      if (disks.add(point.digest).size % every !== 0 || (every > 1 && disks.size === before)) continue;
+      if (points % 1000 === 0) console.log(`  ${points} points, ${judges.tried} disks`);
       const nowMs = Number((ops[n - 1] ?? ops[0]!).atNs / 1_000_000n) + 60_000;
       const tried = judges.try(point, nowMs);
       // One at a time waits for room; those that were tried before do not wait.
@@ -128,7 +139,7 @@ async function proveOne({ scenario, recording, moments, facts }: Exhibit, judges
     }
   }
   await Promise.all(verdicts);
-  return { points, violations };
+  return { points, disks: disks.size, violations };
 }
 
 export function describe(

@@ -1,9 +1,8 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UpdateError } from '../../../protocol/errors.ts';
 import recorderProgram from '../../../systemd/script-end.sh';
-import { writeFileSafely } from '../../files.ts';
+import { makeFolder, remove, write, writeFileSafely } from '../../files.ts';
 import type { ScriptEnd, ScriptRun } from '../box.ts';
 import { neverStarted, readScriptEnd } from '../script-end.ts';
 import { confinement } from './confinement.ts';
@@ -32,13 +31,13 @@ const usual = {
 export async function runScript(script: ScriptRun, limits = usual): Promise<ScriptEnd> {
   const { endFile, writablePaths, timeoutMs } = script;
   await killScript();
-  await rm(endFile, { force: true });
+  await remove(endFile);
   // Given back before the end is written down: a script that fills the disk has ended like any other.
   await writeFileSafely(`${endFile}.room`, ' '.repeat(roomBytes));
-  await mkdir(dirname(limits.recorder), { recursive: true });
-  await writeFile(limits.recorder, recorderProgram);
+  await makeFolder(dirname(limits.recorder));
+  await write(limits.recorder, recorderProgram);
   // A folder that is not there yet could not be made inside a read-only one; the snapshot has it as absent.
-  for (const path of writablePaths) await mkdir(path, { recursive: true });
+  for (const path of writablePaths) await makeFolder(path);
 
   const began = performance.now();
   const said = await untilGone(script, limits, began + timeoutMs + limits.graceMs);

@@ -8,10 +8,9 @@
  * (latin1), as a name need not be UTF-8. Sockets are left out, as no archive holds them: who listens makes them anew.
  */
 import { createHash } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
-import { type FileHandle, open, readFile, readlink, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { syncFolder } from '../../files.ts';
+import { createReadStream } from 'node:fs';
+import { readFile, readlink } from 'node:fs/promises';
+import { create, openToRead, remove, renameSafely } from '../../files.ts';
 import { type Found, walk } from './walk.ts';
 
 /** One path: all that an undo compares, and the time of its change, which alone is no difference. */
@@ -26,7 +25,8 @@ export type Image = ReadonlyMap<string, Look>;
 /** Writes the image of folders below `root` to a file: whole or not at all, on the disk when it returns. */
 export async function writeImage(root: string, paths: readonly string[], file: string): Promise<void> {
   const making = `${file}.making`;
-  const out = await open(making, 'w', 0o600);
+  await remove(making);
+  const out = await create(making);
   const sum = createHash('sha256');
   try {
     for await (const record of recordsOf(root, paths)) {
@@ -39,8 +39,7 @@ export async function writeImage(root: string, paths: readonly string[], file: s
   } finally {
     await out.close();
   }
-  await rename(making, file);
-  await syncFolder(dirname(file));
+  await renameSafely(making, file);
 }
 
 /** The image of folders as they are now. */
@@ -105,8 +104,7 @@ function parseRecord(record: string): [string, Look] {
 
 async function sha256(path: Buffer): Promise<string> {
   const hash = createHash('sha256');
-  // Never through a link that took its place meanwhile.
-  const file: FileHandle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const file = await openToRead(path);
   for await (const chunk of createReadStream('', { fd: file })) hash.update(chunk);
   return hash.digest('hex');
 }

@@ -1,6 +1,5 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { removeSafely, renameSafely } from '../../files.ts';
+import { makeFolder, remove, removeSafely, renameSafely } from '../../files.ts';
 import { archiveFault, makeSnapshot, pathsOf, readAbout, unpackSnapshot, wholeTruth } from '../snapshot.ts';
 import { updaterInSnapshot } from '../updater.ts';
 import { type Image, isFolder, pathBytes } from './image.ts';
@@ -19,15 +18,15 @@ export async function mergeSnapshot(
   into: string,
 ): Promise<void> {
   const staging = `${into}.staging`;
-  await rm(staging, { recursive: true, force: true });
-  await mkdir(staging, { mode: 0o700 });
+  await remove(staging);
+  await makeFolder(staging, 0o700);
   await unpackSnapshot(folder, staging);
   const gone: string[] = [];
   for (const [path, look] of before) {
     const now = merged.get(path);
     if (now && (now.from === 'before' || (isFolder(look) && isFolder(now.look)))) continue;
     gone.push(path);
-    await rm(Buffer.concat([Buffer.from(`${staging}/`), pathBytes(path)]), { recursive: true, force: true });
+    await remove(Buffer.concat([Buffer.from(`${staging}/`), pathBytes(path)]));
   }
   const laid = [...merged].filter(([, { from }]) => from === 'now').map(([path]) => path);
   await copyPaths(root, staging, laid);
@@ -40,12 +39,12 @@ export async function mergeSnapshot(
 /** Copies what may still be wanted before the undo takes it away; done again it is the same. */
 export async function keepAside(root: string, into: string, paths: readonly string[]): Promise<void> {
   const making = `${into}.making`;
-  await rm(making, { recursive: true, force: true });
-  await mkdir(making, { recursive: true, mode: 0o700 });
+  await remove(making);
+  await makeFolder(making, 0o700);
   await copyPaths(root, making, paths);
   const { execa } = await import('execa');
   await execa('sync', ['--file-system', making]);
-  await rm(into, { recursive: true, force: true });
+  await remove(into);
   await renameSafely(making, into);
 }
 

@@ -84,7 +84,8 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
 
   async function scheduledCheck(): Promise<void> {
     try {
-      if (!updates.resting) return;
+      // What is under way takes minutes.
+      if (!updates.resting) return schedule.heldUntil(clock.now() + 5 * 60_000);
       await daemon.check({ install: (await config()).values.auto_install, by: 'schedule' });
     } catch (error) {
       schedule.retryAt(checks.backOffUntilMs);

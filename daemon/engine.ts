@@ -13,7 +13,7 @@ import { startAgain, stop } from './steps/stop.ts';
 import { undo } from './steps/undo.ts';
 import { unpack } from './steps/unpack.ts';
 import { verify } from './steps/verify.ts';
-import { isOnTrial } from './stuck-trial.ts';
+import { bringStuckBack, isOnTrial } from './stuck-trial.ts';
 import type { Tools } from './tools.ts';
 
 export const steps: { readonly [K in Working]: Step<K> } = {
@@ -101,6 +101,9 @@ async function afterFailure(at: At<Working>, error: UpdateError, tools: Tools): 
     at.step === 'stop' ? ((await isOnTrial(tools.places, at.update.id)) ? 'rollback' : 'idle') : failsTo[at.step];
   switch (to) {
     case 'idle':
+      // Whatever it was, and however often it was tried: nothing stays stopped that nothing is on trial for.
+      if (at.step === 'stop' || at.step === 'undo') await startAgain(at.baseline, tools);
+      await bringStuckBack(tools.places);
       return { step: 'idle', because, update: at.update, outageS: null, scriptTail: [] };
     case 'rollback':
       return rollbackBecause(at as At<'stop' | 'install' | 'reboot' | 'confirm'>, because);

@@ -9,6 +9,7 @@ import {
   chmod,
   copyFile,
   type FileHandle,
+  link as linkNow,
   lstat,
   mkdir,
   open,
@@ -118,6 +119,12 @@ export async function copySynced(from: string, to: string): Promise<void> {
 export const remove = (path: string | Buffer): Promise<void> => rm(path, { recursive: true, force: true });
 
 export const write = (path: string, text: string, mode = 0o644): Promise<void> => writeFile(path, text, { mode });
+
+/** A second name for a file, in place of whatever has it. */
+export async function link(path: string, also: string): Promise<void> {
+  await remove(also);
+  await linkNow(path, also);
+}
 
 export const move = (from: string, to: string): Promise<void> => rename(from, to);
 

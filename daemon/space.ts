@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UpdateError } from '../protocol/errors.ts';
 import { readAbout } from './box/snapshot.ts';
@@ -46,10 +46,12 @@ export async function makeRoom(tools: With<'places' | 'log'>, needs: readonly Ne
   }
 }
 
-/** Bytes that giving up the kept copy of the earlier release would free where `folder` lies. */
+/** Bytes that giving up the kept copy of the earlier release, with the packages beside it, would free where `folder` lies. */
 export async function keptBytes({ previous }: Places, folder: string): Promise<number> {
-  const archive = await stat(join(previous, 'tree.tar')).catch(() => undefined); // none is kept
-  return archive && archive.dev === (await fileSystemOf(folder)) ? archive.blocks * 512 : 0;
+  const names = await readdir(previous).catch(() => []); // none is kept
+  const stats = await Promise.all(names.map((name) => stat(join(previous, name))));
+  const device = await fileSystemOf(folder);
+  return stats.reduce((sum, { dev, blocks }) => sum + (dev === device ? blocks * 512 : 0), 0);
 }
 
 async function shortage({ box, config }: With<never>, { folder, bytes, inodes }: Need) {

@@ -7,6 +7,7 @@ import type { At } from './machine.ts';
 import { listOf } from './path-list.ts';
 import { undoTrial } from './resume.ts';
 import { needSpace } from './space.ts';
+import { otherWay } from './steps/keep-package.ts';
 import { keptByUndo } from './steps/undo.ts';
 import type { Tools } from './tools.ts';
 import { refuseDetours } from './writable.ts';
@@ -61,13 +62,17 @@ async function endsOf(folder: string): Promise<Pick<UndoView, 'id' | 'from' | 't
 }
 
 async function provePrevious({ box, places }: Pick<Tools, 'box' | 'places'>): Promise<void> {
-  const { update, whole } = await readAbout(places.previous);
+  const { update, from, whole } = await readAbout(places.previous);
   if (!update) throw new UpdateError('NOTHING_TO_UNDO', 'No snapshot of an earlier release is kept.');
   if (whole === 'no') {
     throw new UpdateError('NOTHING_TO_UNDO', 'Before this release the box was between two others: nothing to go to.');
   }
   if (!(await box.snapshotIntact(places.previous))) {
-    throw new UpdateError('SNAPSHOT_DAMAGED', 'The kept copy of the earlier release is damaged; nothing was touched.');
+    const other = await otherWay(places, parseInstalledVersion(from ?? '') ?? null);
+    throw new UpdateError(
+      'SNAPSHOT_DAMAGED',
+      `The kept copy of the earlier release is damaged; nothing was touched. ${other}`,
+    );
   }
   await refuseDetours(places.root, await pathsOf(places.previous));
 }

@@ -10,6 +10,7 @@ import { removeFromQuarantine } from '../quarantine.ts';
 import type { Tools } from '../tools.ts';
 import { installedVersion } from '../version-on-box.ts';
 import { broughtUpdater } from './bring-updater.ts';
+import { carryPackage, keepPackage } from './keep-package.ts';
 import { noteAfter } from './note-after.ts';
 import { rollbackBecause } from './rollback.ts';
 import { startAgain } from './stop.ts';
@@ -42,6 +43,7 @@ export const confirm: Step<'confirm'> = {
     }
     // A script that rebooted by itself left no time for it.
     await noteAfter(tools);
+    await keepPackage(at, tools);
     // No boot starts them. Those that one does start are the release's to have started.
     const byHand = Object.entries(at.baseline).filter(([, before]) => before === 'by hand');
     await startAgain(Object.fromEntries(byHand), tools);
@@ -54,7 +56,7 @@ export const confirm: Step<'confirm'> = {
       const message = `The updater did not get ready in ${values.trial_deadline_s} s.`;
       return rollbackBecause(at, { code: 'UPDATER_BROKEN', message, step: 'confirm' });
     }
-    await promote(places);
+    await promote(tools);
     return kept(at, Math.max(0, (health.upAtMs - at.stoppedAtMs) / 1000), tools);
   },
 };
@@ -82,11 +84,20 @@ async function kept(at: At<'confirm'>, outageS: number | null, { places, log }: 
   return { step: 'idle', because: null, update: at.update, outageS, scriptTail: at.scriptTail };
 }
 
-/** Two renames, as a folder cannot replace a full one; whatever is cut, `trial` is there until `previous` is new. */
-async function promote(places: Places): Promise<void> {
-  await removeSafely(outdated(places));
-  if (await exists(places.previous)) await renameSafely(places.previous, outdated(places));
+/**
+ * Two renames, as a folder cannot replace a full one; whatever is cut, `trial` is there until `previous` is new. Cut
+ * off between the two and put back after all, the box gets the outdated one back: see `restored`.
+ */
+async function promote({ places, log }: Pick<Tools, 'places' | 'log'>): Promise<void> {
+  if (await exists(places.previous)) {
+    await removeSafely(outdated(places));
+    await carryPackage(places).catch((error) =>
+      log.warn(`the package before is not kept: ${asUpdateError(error).message}`),
+    );
+    await renameSafely(places.previous, outdated(places));
+  }
   await renameSafely(places.trial, places.previous);
 }
 
-const outdated = ({ previous }: Places): string => `${previous}.outdated`;
+/** Where the kept snapshot waits for a newer one to take its place. */
+export const outdated = ({ previous }: Places): string => `${previous}.outdated`;

@@ -7,6 +7,7 @@ import type { Tools } from '../tools.ts';
 import { installedVersion, writeInstalledVersion } from '../version-on-box.ts';
 import { bringUpdater } from './bring-updater.ts';
 import { clearDownloads } from './clear-downloads.ts';
+import { keepPackage } from './keep-package.ts';
 import { noteAfter } from './note-after.ts';
 import { packageFiles } from './package-files.ts';
 import { rollbackBecause } from './rollback.ts';
@@ -42,6 +43,7 @@ export const install: Step<'install'> = {
     const kept = output.kept();
     if (kept) tools.log.info('install_update.sh may empty this folder, not remove it: it was left', { folder: kept });
     await noteAfter(tools);
+    await keepPackage(at, tools);
     await clearDownloads(tools.places, values, { keep: null }).catch((error) =>
       tools.log.error('not cleared up', error),
     );

@@ -1,13 +1,14 @@
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { readAbout } from '../box/snapshot.ts';
-import { removeSafely } from '../files.ts';
+import { exists, removeSafely, renameSafely } from '../files.ts';
 import { readHistory } from '../history.ts';
 import type { At, Step } from '../machine.ts';
 import type { Places } from '../places.ts';
 import { addToQuarantine } from '../quarantine.ts';
 import type { Tools } from '../tools.ts';
 import { installedVersion } from '../version-on-box.ts';
+import { outdated } from './confirm.ts';
 import { anotherBoot } from './reboot.ts';
 import { running, startAgain } from './stop.ts';
 
@@ -30,6 +31,9 @@ export const restored: Step<'restored'> = {
     await waitForServices(at, tools);
     // What it was undone by is no earlier release any more.
     if ((await readAbout(places.previous)).update === at.update.id) await removeSafely(places.previous);
+    // The promotion of its release was cut off: what had to make room for it is still the way back.
+    else if ((await exists(outdated(places))) && !(await exists(places.previous)))
+      await renameSafely(outdated(places), places.previous);
     await removeSafely(places.trial);
     await removeSafely(places.stuckTrial);
     log.warn('the earlier release is back', { version: at.update.from, because: at.because.code });

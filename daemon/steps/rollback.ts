@@ -6,6 +6,7 @@ import { exists, remove, write } from '../files.ts';
 import type { At, Step } from '../machine.ts';
 import { beforeStuck } from '../stuck-trial.ts';
 import type { Tools } from '../tools.ts';
+import { otherWay } from './keep-package.ts';
 import { running, startAgain } from './stop.ts';
 
 /** Puts the snapshot back. May be begun any number of times, from any state of the folders. */
@@ -19,7 +20,8 @@ export const rollback: Step<'rollback'> = {
     if (!(await box.snapshotIntact(places.trial))) {
       // The box is of two releases: what can run of it shall.
       await startAgain(at.baseline, tools);
-      throw new UpdateError('SNAPSHOT_DAMAGED', 'The copy of the earlier release is damaged; nothing was touched.');
+      const message = `The copy of the earlier release is damaged; nothing was touched. ${await otherWay(places, at.update.from)}`;
+      throw new UpdateError('SNAPSHOT_DAMAGED', message);
     }
     // The guard grants the undo as much time as a trial.
     await write(join(places.run, 'trial'), `${clock.uptimeS()}\n`);

@@ -3,7 +3,7 @@ import { UpdateError } from '../../protocol/errors.ts';
 import { exists, renameSafely, write } from '../files.ts';
 import type { Step } from '../machine.ts';
 import { takeSeal } from '../seal.ts';
-import { bringStuckBack, isOnTrial, setStuckAside } from '../stuck-trial.ts';
+import { setStuckAside } from '../stuck-trial.ts';
 import type { Tools } from '../tools.ts';
 import { rollbackBecause } from './rollback.ts';
 import { aboutOf } from './snapshot.ts';
@@ -25,22 +25,14 @@ export const stop: Step<'stop'> = {
     if (cancelled.aborted) throw new UpdateError('CANCELLED', 'The update was cancelled.');
     const seal = await takeSeal(tools);
     const stoppedAtMs = clock.now();
-    try {
-      for (const name of running(at.baseline)) await box.stopService(name);
-      if (!(await exists(places.newSnapshot)) || !(await box.snapshotHolds(places.newSnapshot))) {
-        log.info('the services wrote after the snapshot: it is made again');
-        await box.snapshot(places.newSnapshot, at.paths, await aboutOf(at, tools));
-      }
-      await setStuckAside(places);
-      await write(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
-      await renameSafely(places.newSnapshot, places.trial);
-    } catch (error) {
-      if (!(await isOnTrial(places, at.update.id))) {
-        await startAgain(at.baseline, tools);
-        await bringStuckBack(places);
-      }
-      throw error;
+    for (const name of running(at.baseline)) await box.stopService(name);
+    if (!(await exists(places.newSnapshot)) || !(await box.snapshotHolds(places.newSnapshot))) {
+      log.info('the services wrote after the snapshot: it is made again');
+      await box.snapshot(places.newSnapshot, at.paths, await aboutOf(at, tools));
     }
+    await setStuckAside(places);
+    await write(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
+    await renameSafely(places.newSnapshot, places.trial);
     return { ...at, step: 'install', bootId: await box.bootId(), stoppedAtMs, scriptTail: [], seal };
   },
 };

@@ -6,7 +6,7 @@ import { exists, remove, renameSafely, write } from '../files.ts';
 import type { Step } from '../machine.ts';
 import type { Places } from '../places.ts';
 import { needSpace } from '../space.ts';
-import { running, startAgain } from './stop.ts';
+import { running } from './stop.ts';
 
 /**
  * Prepares the undo of a confirmed release: makes a snapshot of the earlier one with what others have changed since,
@@ -18,26 +18,20 @@ export const undo: Step<'undo'> = {
   async run(at, tools) {
     const { box, places, config, clock, log } = tools;
     const stoppedAtMs = clock.now();
-    try {
-      for (const name of running(at.baseline)) {
-        // What it writes from here on may be lost, which is less than not to get rid of a bad release.
-        await box.stopService(name).catch((error) => log.error(`${name} runs on during the undo`, error));
-      }
-      const kept = keptByUndo(places, (await config()).values);
-      const aside = join(places.aside, at.update.id);
-      await box.prepareUndo(places.previous, {
-        into: places.newSnapshot,
-        aside,
-        kept,
-        enough: (need) => needSpace(tools, [{ folder: places.state, ...need }]),
-      });
-      await forgetOldest(places, at.update.id);
-      await write(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
-      await renameSafely(places.newSnapshot, places.trial);
-    } catch (error) {
-      if (!(await exists(places.trial))) await startAgain(at.baseline, tools);
-      throw error;
+    for (const name of running(at.baseline)) {
+      // What it writes from here on may be lost, which is less than not to get rid of a bad release.
+      await box.stopService(name).catch((error) => log.error(`${name} runs on during the undo`, error));
     }
+    const kept = keptByUndo(places, (await config()).values);
+    await box.prepareUndo(places.previous, {
+      into: places.newSnapshot,
+      aside: join(places.aside, at.update.id),
+      kept,
+      enough: (need) => needSpace(tools, [{ folder: places.state, ...need }]),
+    });
+    await forgetOldest(places, at.update.id);
+    await write(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
+    await renameSafely(places.newSnapshot, places.trial);
     return { ...at, step: 'rollback', stoppedAtMs };
   },
 };

@@ -23,7 +23,7 @@ export interface Moment {
   readonly perhaps: readonly string[];
   /** Updates that were over. */
   readonly ended: readonly string[];
-  /** Undone by a person: the kept snapshot went on trial. */
+  /** Undone by a person: the journal had told of it. */
   readonly undoBegun: 'no' | 'perhaps' | 'yes';
 }
 
@@ -47,8 +47,8 @@ export function chronicle(base: Disk, ops: readonly Operation[], undo: boolean):
       if (op.name === 'journal.json') {
         const saving = toldBy(disk)!;
         moment = { ...moment, saving, perhaps: saving.id ? [saving.id] : [] };
+        if (undo && saving.step === 'undo') moment = { ...moment, undoBegun: 'perhaps' };
       }
-      if (undo && op.name === 'trial' && op.fromName === 'previous') moment = { ...moment, undoBegun: 'perhaps' };
     }
     if (op.kind === 'sync' && (op.what === null || op.what === folder())) {
       const { saving, begun, ended } = moment;

@@ -121,7 +121,10 @@ async function proveOne({ scenario, recording, moments, facts }: Exhibit, judges
     const wrong = judge(await found, moments[point.done]!, toldBy(point.disk), facts);
     if (wrong.length === 0) return;
     violations++;
-    if (violations <= 20) console.log(describe(scenario.short, ops, point, wrong, (await found).log));
+    if (violations <= 50) {
+      const log = violations <= 5 ? (await found).log : [];
+      console.log(describe(scenario.short, ops, point, wrong, log));
+    }
   };
   for (let n = 0; n <= ops.length; n++) {
     // What is in memory only makes no other disk.

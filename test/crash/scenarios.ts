@@ -34,6 +34,8 @@ export interface Scenario {
   readonly otherwise?: readonly ErrorCode[];
 }
 
+/** Of the guard: boots on trial in which the updater never reported. */
+const boots = '/var/lib/opq-updater/trial/boots';
 const file = (path: string): Action => ({ do: 'file', path });
 
 export const scenarios: readonly Scenario[] = [
@@ -77,7 +79,13 @@ export const scenarios: readonly Scenario[] = [
   {
     name: 'the guard puts back what never reported',
     short: 'boots',
-    base: (_, done) => withFile(during(done.get('health')!, 'reboot', 3), '/var/lib/opq-updater/trial/boots', '3\n'),
+    base: (_, done) => withFile(during(done.get('health')!, 'reboot', 3), boots, '3\n'),
+    actions: () => [],
+  },
+  {
+    name: 'the guard puts back what was about to be confirmed',
+    short: 'promotion',
+    base: (_, done) => withFile(renamed(done.get('good')!, '-> /var/lib/opq-updater/previous.outdated'), boots, '3\n'),
     actions: () => [],
   },
   {
@@ -92,10 +100,17 @@ export const scenarios: readonly Scenario[] = [
 ];
 
 /** The disk some operations after a step was saved, with all of them on it. */
-function during({ base, ops }: Recording, step: string, later: number): Disk {
-  const begun = chronicle(base, ops, false).findIndex(({ saved }) => saved?.step === step);
-  return settle(base, ops.slice(0, begun + later).filter((op) => isChange(op) && !op.volatile) as never);
+function during(recording: Recording, step: string, later: number): Disk {
+  const { base, ops } = recording;
+  return after(recording, chronicle(base, ops, false).findIndex(({ saved }) => saved?.step === step) + later);
 }
+
+/** The disk with everything on it up to the first rename of that kind. */
+const renamed = (recording: Recording, what: string): Disk =>
+  after(recording, recording.ops.findIndex(({ note }) => note.endsWith(what)) + 1);
+
+const after = ({ base, ops }: Recording, done: number): Disk =>
+  settle(base, ops.slice(0, done).filter((op) => isChange(op) && !op.volatile) as never);
 
 const settle = (base: Disk, ops: Parameters<typeof apply>[1]): Disk => apply(unbornIn(base, ops), ops);
 

@@ -71,6 +71,8 @@ export function judge(report: Report, moment: Moment, told: Told | null, facts: 
   expect(report.floor === highest, `the floor is ${report.floor}, expected ${highest}`);
   const bad = history.filter(({ because }) => because && isBlamed(because)).map(({ to }) => to);
   expect(String(report.quarantine) === String(bad), `in quarantine are ${report.quarantine}, expected ${bad}`);
+  const undone = history.some(({ outcome }) => outcome === 'undone');
+  expect(confirmed.length === 0 || undone || report.previous !== null, 'no way back from the confirmed release');
   expect(report.previous === null || report.previous.whole, 'the kept snapshot is not whole');
   expect(report.next === null, `the next update: ${report.next}`);
   return wrong;

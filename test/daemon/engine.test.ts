@@ -2,11 +2,12 @@ import { mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { readAbout } from '../../daemon/box/snapshot.ts';
 import { follow, maxTries, type Rest, steps } from '../../daemon/engine.ts';
-import { exists } from '../../daemon/files.ts';
+import { exists, renameSafely } from '../../daemon/files.ts';
 import { readJournal, saveJournal } from '../../daemon/journal.ts';
 import { type At, edges, failsTo } from '../../daemon/machine.ts';
 import { whereWeWere } from '../../daemon/resume.ts';
 import type { Tools } from '../../daemon/tools.ts';
+import { beginUndo } from '../../daemon/undo-previous.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { aKey } from '../support/a-key.ts';
 import { badUpdater } from '../support/an-updater.ts';
@@ -316,6 +317,42 @@ it('gives a step up that was begun too often', async () => {
   const { at, tries } = await whereWeWere(box.tools);
   const rest = await follow(at, box.tools, { tries });
   expect(rest).toMatchObject({ step: 'idle', because: { code: 'TOO_MANY_TRIES' } });
+});
+
+it('starts the services again when it gives up a step in which they are down', async () => {
+  for (const step of ['stop', 'undo'] as const) {
+    const box = await scene();
+    const saved: At[] = [];
+    await run(box, begin);
+    await follow(begin, box.tools, { arrived: (at) => void saved.push(at) });
+    const stopped = saved.find((at) => at.step === 'stop') as At<'stop'>;
+    const at = step === 'stop' ? stopped : { ...(await beginUndo(box.tools)), baseline: stopped.baseline };
+    await box.box.stopService(service);
+    box.calls.length = 0;
+    expect(await follow(at, box.tools, { tries: maxTries })).toMatchObject({
+      because: { code: 'TOO_MANY_TRIES', step },
+    });
+    expect(box.calls).toEqual([`startService ${service}`]);
+  }
+});
+
+it('keeps the way back of before when its own promotion was cut off and it is put back after all', async () => {
+  const box = await scene();
+  await run(box);
+  const { trial, previous } = box.places;
+  const before = await readAbout(previous);
+  // As a cut between the two renames leaves it.
+  await box.box.snapshot(trial, ['/usr/local/box-config-daemon'], {
+    update: 'u2',
+    from: newVersion,
+    to: newVersion + 1,
+  });
+  await renameSafely(previous, `${previous}.outdated`);
+  await writeFile(box.places.journal, 'garbage');
+  const { at } = await whereWeWere(box.tools);
+  expect(await follow(at, box.tools)).toMatchObject({ step: 'idle', because: { code: 'JOURNAL_UNREADABLE' } });
+  expect(await readAbout(previous)).toEqual(before);
+  expect(await exists(`${previous}.outdated`)).toBe(false);
 });
 
 it('puts the earlier release back when the journal is lost on trial, and rests when it is lost at rest', async () => {

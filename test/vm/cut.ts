@@ -28,15 +28,21 @@ export async function cutAt({ machine, say }: Context, afterMs: number, change: 
  * Cuts somewhere in a step, or in the one after it when it was short: waits for it in this boot, which may have just
  * begun. The next boot has to know what was cut.
  * @param withinMs the cut comes after up to this
+ * @param from where on the console of this boot the update began; what is before it is of another one
  * @returns the step that was cut; null when the update was past it, or its end was cut and nothing was lost
  */
-export async function cutAtStep(context: Context, step: UpdateStep, withinMs: number): Promise<UpdateStep | null> {
+export async function cutAtStep(
+  context: Context,
+  step: UpdateStep,
+  withinMs: number,
+  from = 0,
+): Promise<UpdateStep | null> {
   const { machine, random } = context;
   const wanted = order.slice(order.indexOf(step)).join('|');
-  const [text] = await machine.onConsole(new RegExp(`(?: (?:${wanted})| ended) update=`));
+  const [text] = await machine.onConsole(new RegExp(`(?: (?:${wanted})| ended) update=`), { from });
   if (text.includes('ended')) return null;
   await sleep(withinMs * random());
-  if (/ ended update=/.test(machine.console())) return null;
+  if (/ ended update=/.test(machine.console().slice(from))) return null;
   const seen = lastStep(machine.console());
   await cutAt(context, 0);
   const line = / power was lost in the middle of an update step=(\w+)| ready\s/;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import * as z from 'zod';
-import { longestPostponementS } from '../protocol/control.ts';
+import { longestPostponementS } from '../protocol/operations.ts';
 import type { PostponementView } from '../protocol/views.ts';
 import { readIfThere, removeSafely, writeFileSafely } from './files.ts';
 import type { Tools } from './tools.ts';

@@ -1,4 +1,5 @@
 /** What the daemon shows of itself: the shapes of its answers, snake_case as they go over the socket. */
+import type { UploadView } from './box-views.ts';
 import type { ErrorCode } from './error-codes.ts';
 
 /** The steps of an update, in the order in which people see them. */
@@ -76,6 +77,9 @@ export interface UpdateView {
   readonly from: number | null;
   readonly to: number;
   readonly by: Initiator;
+  readonly started_at: string;
+  /** Kind and fingerprint of the key; null until the signature held. */
+  readonly signed_by: string | null;
   readonly step: UpdateStep | 'stuck';
   readonly steps: readonly StepView[];
   readonly progress: Progress | null;
@@ -141,11 +145,28 @@ export interface UndoView {
   readonly need_bytes: number;
 }
 
+/** Medians of the confirmed updates of this box, seconds. */
+export interface Expected {
+  readonly updates: number;
+  readonly seconds: Readonly<Partial<Record<UpdateStep, number>>>;
+  /** All steps together. */
+  readonly total_s: number;
+  readonly outage_s: number | null;
+}
+
 export interface Status {
   /** Grows with every change; a later snapshot has a larger one (within one run of the daemon). */
   readonly seq: number;
   readonly at: string;
-  readonly box: { readonly name: string; readonly kind: 'systemd' | 'scratch'; readonly hardware: string | null };
+  readonly box: {
+    readonly name: string;
+    readonly kind: 'systemd' | 'scratch';
+    readonly hardware: string | null;
+    /** As the maker names it; null when it cannot be told. */
+    readonly model: string | null;
+  };
+  /** False: the clock of the box may be years off, and with it every time shown. */
+  readonly clock_known: boolean;
   readonly boot_id: string;
   readonly updater_version: string;
   /** The file that runs: the factory copy below /usr/lib, or a version that a release brought. */
@@ -156,9 +177,17 @@ export interface Status {
   readonly state: 'idle' | 'checking' | UpdateStep | 'stuck';
   readonly update: UpdateView | null;
   readonly available: Available | null;
+  /** Kind and fingerprint of the key that signed it, from an earlier try of this box; null = not verified here yet. */
+  readonly available_signed_by: string | null;
   readonly last_check: { readonly at: string; readonly fault: Fault | null } | null;
   readonly next_check_at: string | null;
   readonly last_update: HistoryEntry | null;
+  /** The newest update that was confirmed; null when none was, or it is forgotten. */
+  readonly last_confirmed: Pick<HistoryEntry, 'to' | 'ended_at' | 'boot_id' | 'clock_known'> | null;
+  /** How long updates took on this box; null before the first one was confirmed. */
+  readonly expected: Expected | null;
+  /** A package that a person brings; null when there is none. */
+  readonly upload: UploadView | null;
   /** The release that an undo would put back; null when there is none. */
   readonly previous: number | null;
   readonly gates: readonly Gate[];

@@ -1,7 +1,8 @@
 import { plainUrl, shownUrl } from '../../protocol/address.ts';
-import { type Input, type OperationName, type Output, operations } from '../../protocol/control.ts';
+import type { Output } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
+import { type Input, type OperationName, operations } from '../../protocol/operations.ts';
 import type { KeyView } from '../../protocol/views.ts';
 import type { Daemon } from '../daemon.ts';
 import { examine } from '../doctor.ts';

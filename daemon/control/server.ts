@@ -1,8 +1,9 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
-import { faultOf, httpStatusOf, maxRequestBytes, operations } from '../../protocol/control.ts';
+import { faultOf, httpStatusOf } from '../../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
+import { maxRequestBytes, operations } from '../../protocol/operations.ts';
 import type { Daemon } from '../daemon.ts';
 import { type Answered, handlers, operationAt } from './handlers.ts';
 import { streamEvents, streamLog } from './streams.ts';

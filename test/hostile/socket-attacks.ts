@@ -2,7 +2,7 @@
  * What a local program says to the sockets of the daemon: a row each. To add one: the threat's number, what it is, the
  * socket, the request in bytes, and the status and code of the answer (null: the connection is closed without one).
  */
-import { operations } from '../../protocol/control.ts';
+import { operations } from '../../protocol/operations.ts';
 
 export interface SocketAttack {
   readonly threat: string;

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
-import { faultOf, httpStatusOf, type OperationName, type Output, operations } from '../../protocol/control.ts';
+import { faultOf, httpStatusOf, type Output } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
+import { type OperationName, operations } from '../../protocol/operations.ts';
 import type { LogLine, Status } from '../../protocol/views.ts';
 import { statusWith } from './samples.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { operations } from '../../protocol/control.ts';
+import { operations } from '../../protocol/operations.ts';
 import type { HistoryEntry, Status, UpdateStep } from '../../protocol/views.ts';
 import type { Machine } from './machine.ts';
 import { service } from './release.ts';

@@ -2,8 +2,9 @@ import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { z } from 'zod';
-import { errorFrom, type OperationName, type Output, operations } from '../../protocol/control.ts';
+import { errorFrom, type Output } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
+import { type OperationName, operations } from '../../protocol/operations.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
 
 type Given<K extends OperationName> = z.input<(typeof operations)[K]['input']>;

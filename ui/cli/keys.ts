@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { shownUrl } from '../../protocol/address.ts';
-import { operations } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
+import { operations } from '../../protocol/operations.ts';
 import { quote } from '../../protocol/version.ts';
 import { type Call, textOf } from './arguments.ts';
 import { readNamedFile } from './reading.ts';

@@ -1,4 +1,4 @@
-import { longestPostponementS } from '../../protocol/control.ts';
+import { longestPostponementS } from '../../protocol/operations.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { quote } from '../../protocol/version.ts';
 import { type Call, textOf } from './arguments.ts';

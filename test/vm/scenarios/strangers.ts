@@ -1,4 +1,4 @@
-import { operations } from '../../../protocol/control.ts';
+import { operations } from '../../../protocol/operations.ts';
 import type { Context, Scenario } from '../scenario.ts';
 
 const run = '/run/opq-updater';

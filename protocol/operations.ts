@@ -1,0 +1,233 @@
+import * as z from 'zod';
+import { hasReadableLogin } from './address.ts';
+import { isReleaseVersion, versionOfPackageName } from './version.ts';
+
+export const maxRequestBytes = 64 * 1024;
+
+/** Seconds for which a person may hold updates back at a time: a postponement must not be forgotten for good. */
+export const longestPostponementS = 14 * 86_400;
+
+export interface Operation<T extends z.ZodType = z.ZodType> {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly path: string;
+  readonly page: boolean;
+  readonly input: T;
+  readonly about: string;
+}
+const operation = <T extends z.ZodType>(row: Operation<T>): Operation<T> => row;
+
+/** Keys of the configuration that a person may set on the page. */
+export const pageSettings = ['schedule', 'auto_install', 'window'] as const;
+
+const nothing = z.strictObject({});
+const flag = z.boolean().default(false);
+const version = z.number().refine(isReleaseVersion, 'expected a release version');
+const absolutePath = z.string().max(4096).startsWith('/');
+
+/** The table of protocol/control.ts, row by row. */
+export const operations = {
+  status: operation({ method: 'GET', path: '/status', page: true, input: nothing, about: 'Everything at a glance' }),
+  events: operation({ method: 'GET', path: '/events', page: true, input: nothing, about: 'Stream of changes' }),
+  check: operation({
+    method: 'POST',
+    path: '/check',
+    page: true,
+    input: z.strictObject({ install: flag }),
+    about: 'Asks the server what is newest; with install, goes on as the schedule would',
+  }),
+  install: operation({
+    method: 'POST',
+    path: '/install',
+    page: true,
+    input: z.strictObject({ version: version.optional(), retry: flag }),
+    about: 'Begins an update to the release that the server offers (retry: even one that failed here before)',
+  }),
+  install_file: operation({
+    method: 'POST',
+    path: '/install-file',
+    page: false,
+    input: z.strictObject({ path: absolutePath, retry: flag, allow_downgrade: flag }),
+    about: 'Begins an update from a package and its .sig on the box',
+  }),
+  cancel: operation({
+    method: 'POST',
+    path: '/cancel',
+    page: true,
+    input: nothing,
+    about: 'Ends the update under way while nothing has been changed yet',
+  }),
+  rollback: operation({
+    method: 'POST',
+    path: '/rollback',
+    page: true,
+    input: nothing,
+    about: 'Puts the earlier release back',
+  }),
+  gates: operation({
+    method: 'GET',
+    path: '/gates',
+    page: true,
+    input: nothing,
+    about: 'Every condition that may hold updates back, looked at now',
+  }),
+  postpone: operation({
+    method: 'POST',
+    path: '/postpone',
+    page: true,
+    input: z.strictObject({
+      for_s: z.int().min(0).max(longestPostponementS),
+      reason: z.string().trim().max(200).default(''),
+    }),
+    about: 'Holds automatic updates back for a while (0 ends that)',
+  }),
+  undo_plan: operation({
+    method: 'GET',
+    path: '/undo-plan',
+    page: true,
+    input: nothing,
+    about: 'What rollback would do now: restore, keep aside, leave',
+  }),
+  history: operation({
+    method: 'GET',
+    path: '/history',
+    page: true,
+    input: z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(20) }),
+    about: 'Past updates, newest first',
+  }),
+  log: operation({
+    method: 'GET',
+    path: '/log',
+    page: true,
+    input: z.strictObject({
+      lines: z.coerce.number().int().min(0).max(2000).default(100),
+      follow: z.stringbool().default(false),
+    }),
+    about: 'Last lines of the log; with follow, a stream',
+  }),
+  facts: operation({
+    method: 'GET',
+    path: '/facts',
+    page: true,
+    input: nothing,
+    about: 'The box itself: model, temperature, memory, disk, network, services, and its last day',
+  }),
+  settings: operation({
+    method: 'GET',
+    path: '/settings',
+    page: true,
+    input: nothing,
+    about: 'What the page may set, with where each value comes from',
+  }),
+  settings_set: operation({
+    method: 'POST',
+    path: '/settings/set',
+    page: true,
+    input: z.strictObject({
+      schedule: z.string().max(200).nullable().optional(),
+      auto_install: z.boolean().optional(),
+      window: z.string().max(20).nullable().optional(),
+      reset: z.array(z.enum(pageSettings)).max(pageSettings.length).default([]),
+    }),
+    about: 'Sets these over the configuration file; reset = as that file says again',
+  }),
+  upload: operation({
+    method: 'GET',
+    path: '/upload',
+    page: true,
+    input: nothing,
+    about: 'The package that a person brings, and what has become of it; null when there is none',
+  }),
+  upload_begin: operation({
+    method: 'POST',
+    path: '/upload/begin',
+    page: true,
+    input: z.strictObject({
+      name: z.string().refine((name) => versionOfPackageName(name) !== undefined, 'expected the name of a package'),
+      size_bytes: z
+        .int()
+        .min(1)
+        .max(2 ** 40),
+      signature: z.string().min(1).max(4096),
+    }),
+    about: 'Announces a package with its signature, and asks for its space; the same again goes on with it',
+  }),
+  upload_put: operation({
+    method: 'PUT',
+    path: '/upload',
+    page: true,
+    input: z.strictObject({ offset: z.coerce.number().int().min(0) }),
+    about: 'Bytes of the package from an offset on, as one raw stream; judged by themselves once all are there',
+  }),
+  upload_discard: operation({
+    method: 'POST',
+    path: '/upload/discard',
+    page: true,
+    input: nothing,
+    about: 'Forgets the package that a person brought',
+  }),
+  upload_install: operation({
+    method: 'POST',
+    path: '/upload/install',
+    page: true,
+    input: z.strictObject({ version, retry: flag }),
+    about: 'Begins an update from the package that a person brought, once it was found good',
+  }),
+  bundle: operation({
+    method: 'GET',
+    path: '/bundle',
+    page: true,
+    input: nothing,
+    about: 'Everything that whoever helps wants to know, in one document without secrets',
+  }),
+  doctor: operation({
+    method: 'GET',
+    path: '/doctor',
+    page: false,
+    input: nothing,
+    about: 'Everything that an update needs, looked at now',
+  }),
+  keys: operation({ method: 'GET', path: '/keys', page: true, input: nothing, about: 'The pinned keys' }),
+  key_fetch: operation({
+    method: 'POST',
+    path: '/keys/fetch',
+    page: false,
+    input: z.strictObject({
+      url: z
+        .url({ protocol: /^https?$/ })
+        .max(2000)
+        .refine(hasReadableLogin),
+    }),
+    about: 'Fetches a key for a person to compare its fingerprint; pins nothing',
+  }),
+  key_add: operation({
+    method: 'POST',
+    path: '/keys/add',
+    page: false,
+    input: z.strictObject({ pem: z.string().max(16_384), name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/) }),
+    about: 'Pins a public key under a name',
+  }),
+  key_remove: operation({
+    method: 'POST',
+    path: '/keys/remove',
+    page: false,
+    input: z.strictObject({ name: z.string().min(1).max(100) }),
+    about: 'Unpins a key by its name or fingerprint',
+  }),
+  config: operation({
+    method: 'GET',
+    path: '/config',
+    page: false,
+    input: nothing,
+    about: 'Every key with its value and where that comes from, and what is wrong',
+  }),
+  config_set: operation({
+    method: 'POST',
+    path: '/config/set',
+    page: false,
+    input: z.strictObject({ key: z.string().max(100), value: z.json() }),
+    about: 'Writes one key of the configuration file (null with an optional key removes it)',
+  }),
+} as const;
+
+export type OperationName = keyof typeof operations;
+export type Input<K extends OperationName> = z.output<(typeof operations)[K]['input']>;

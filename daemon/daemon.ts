@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { basename, join } from 'node:path';
+import type { BoxFacts } from '../protocol/box-views.ts';
 import type { Output } from '../protocol/control.ts';
 import { faultOf } from '../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import { releaseDate, versionOfPackageName } from '../protocol/version.ts';
 import type { Gate, Initiator, PostponementView } from '../protocol/views.ts';
+import { openBoxFacts } from './box-facts.ts';
 import { availableOf, type Checks, openChecks } from './checks.ts';
+import { watchDay } from './day.ts';
 import type { Offer, Update } from './facts.ts';
 import { makeFolder, privateFolder, readIfThere, removeUnfinished, writeFileSafely } from './files.ts';
 import { readFloor } from './floor.ts';
@@ -18,6 +21,7 @@ import { postpone, postponementView } from './postponement.ts';
 import { openSchedule, type Schedule } from './schedule.ts';
 import type { Resident } from './tools.ts';
 import { openUpdates, type Updates } from './updates.ts';
+import { openUploads, type Uploads } from './uploads.ts';
 import { installedVersion } from './version-on-box.ts';
 
 /** The resident part: what checks, begins and shows updates. The sockets call it, the schedule calls it. */
@@ -27,11 +31,13 @@ export interface Daemon {
   readonly checks: Checks;
   readonly schedule: Schedule;
   readonly gates: GateWatch;
+  readonly uploads: Uploads;
   /** Grows with every change. */
   readonly seq: number;
   /** Called after each change; returns what ends it. */
   onChange(listener: () => void): () => void;
   changed(): void;
+  facts(): Promise<BoxFacts>;
   check(options: { install: boolean; by: Initiator }): Promise<Output['check']>;
   install(options: { version?: number | undefined; retry: boolean }): Promise<{ id: string }>;
   installFile(options: { path: string; retry: boolean; allowDowngrade: boolean }): Promise<{ id: string }>;
@@ -72,6 +78,8 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
     },
   });
   const gates = watchGates(tools, { checks, isStuck: () => updates.at.step === 'stuck' });
+  const uploads = await openUploads(tools, { changed, resting: () => updates.resting });
+  const day = await watchDay(tools);
   const schedule = openSchedule(
     { boxId: await boxId(tools), firstCheckMs, now: clock.now },
     () => void scheduledCheck(),
@@ -145,6 +153,8 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
     },
     changed,
     gates,
+    uploads,
+    facts: openBoxFacts(tools, day),
     async postpone(forS, reason) {
       await postpone(tools, forS, reason);
       log.info(forS === 0 ? 'updates are no longer postponed' : 'updates are postponed', { for_s: forS, reason });
@@ -196,6 +206,8 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
 
     stop() {
       schedule.stop();
+      uploads.stop();
+      day.stop();
       updates.stop();
     },
   };

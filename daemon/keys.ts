@@ -8,6 +8,14 @@ import type { KeyView } from '../protocol/views.ts';
 import { makeFolder, readIfThere, removeSafely, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
 
+/** As it goes over the socket. */
+export const withoutPem = ({ name, kind, fingerprint, fault }: KeyView): KeyView => ({
+  name,
+  kind,
+  fingerprint,
+  fault,
+});
+
 const folderOf = (places: Places, config: Config) => places.at(config.trusted_keys_path);
 
 /** Every key file in the folder of pinned keys, good or not, by name. */

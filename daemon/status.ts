@@ -1,10 +1,11 @@
 import { shownUrl } from '../protocol/address.ts';
 import { describeProblem } from '../protocol/config.ts';
 import { errorCodes } from '../protocol/error-codes.ts';
-import type { Fault, Status } from '../protocol/views.ts';
+import type { Fault, HistoryEntry, Status } from '../protocol/views.ts';
 import { readAbout } from './box/snapshot.ts';
 import { availableOf } from './checks.ts';
 import type { Daemon } from './daemon.ts';
+import { expectedOf } from './expected.ts';
 import { readHistory } from './history.ts';
 import { listKeys } from './keys.ts';
 import { postponementView } from './postponement.ts';
@@ -12,13 +13,15 @@ import { installedVersion } from './version-on-box.ts';
 
 /** Everything at a glance, as it is now. */
 export async function statusOf(daemon: Daemon): Promise<Status> {
-  const { tools, updates, checks, schedule, seq } = daemon;
+  const { tools, updates, checks, schedule, uploads, seq } = daemon;
   const { box, places, clock, config } = tools;
   const { values, problems } = await config();
   const { offer } = checks;
   const installed = (await installedVersion(places, values)) ?? null;
   const keys = await listKeys(places, values);
-  const { name, hardware } = await box.identity();
+  const { name, hardware, model } = await box.identity();
+  const history = await readHistory(places);
+  const confirmed = history.find(({ outcome }) => outcome === 'confirmed');
   const next = schedule.nextMs();
   const before = await readAbout(places.previous);
   const previous = before.whole === 'no' ? Number.NaN : Number(before.from);
@@ -35,7 +38,8 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
   return {
     seq,
     at: new Date(clock.now()).toISOString(),
-    box: { name, kind: box.kind, hardware: values.hardware ?? hardware },
+    box: { name, kind: box.kind, hardware: values.hardware ?? hardware, model },
+    clock_known: await box.clockKnown(),
     boot_id: await box.bootId(),
     updater_version: tools.updater.version,
     updater_program: tools.updater.program,
@@ -44,14 +48,25 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
     state: at.step !== 'idle' ? at.step : checks.asking ? 'checking' : 'idle',
     update: updates.view(),
     available: offer && availableOf(offer),
+    available_signed_by: history.find(({ to, signed_by }) => to === offer?.version && signed_by)?.signed_by ?? null,
     last_check: checks.last,
     next_check_at: next === null ? null : new Date(next).toISOString(),
-    last_update: (await readHistory(places))[0] ?? null,
+    last_update: history[0] ?? null,
+    last_confirmed: confirmed ? confirmedView(confirmed) : null,
+    expected: expectedOf(history),
+    upload: uploads.view(),
     previous: Number.isSafeInteger(previous) ? previous : null,
     gates: await daemon.gates.look(offer, 'as they last said'),
     postponed: await postponementView(tools),
     warnings,
   };
 }
+
+const confirmedView = ({ to, ended_at, boot_id, clock_known }: HistoryEntry) => ({
+  to,
+  ended_at,
+  boot_id,
+  clock_known,
+});
 
 const warning = (code: Fault['code'], message: string): Fault => ({ code, message, todo: errorCodes[code].todo });

@@ -14,7 +14,7 @@ const undoSteps: readonly UpdateStep[] = ['undo', 'rollback', 'restored'];
  */
 export function viewOf(at: At, progress: Progress | null, stepS: number): UpdateView | null {
   if (at.step === 'idle') return null;
-  const { id, from, to, by, seconds } = at.update;
+  const { id, from, to, by, seconds, startedAt, signedBy } = at.update;
   const because = 'because' in at ? at.because : null;
   const now = at.step === 'stuck' ? at.stuckBecause.step : at.step;
   const state = (name: UpdateStep): StepView['state'] => {
@@ -31,6 +31,8 @@ export function viewOf(at: At, progress: Progress | null, stepS: number): Update
     from,
     to,
     by,
+    started_at: startedAt,
+    signed_by: signedBy,
     step: at.step,
     steps: shown.map((name) => ({
       name,

@@ -105,6 +105,8 @@ export interface Identity {
   readonly name: string;
   /** Such as `rpi/3`; null when it cannot be told. */
   readonly hardware: string | null;
+  /** As its maker names it, such as `Raspberry Pi 3 Model B Plus Rev 1.3`; null when it cannot be told. */
+  readonly model: string | null;
 }
 
 /** `none`: there is none, or it cannot be told. */

@@ -2,19 +2,20 @@ import { plainUrl, shownUrl } from '../../protocol/address.ts';
 import type { Output } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
-import { type Input, type OperationName, operations } from '../../protocol/operations.ts';
-import type { KeyView } from '../../protocol/views.ts';
+import { type Input, type OperationName, operations, pageSettings } from '../../protocol/operations.ts';
+import { bundleOf } from '../bundle.ts';
 import type { Daemon } from '../daemon.ts';
 import { examine } from '../doctor.ts';
 import { readHistory } from '../history.ts';
-import { addKey, listKeys, removeKey } from '../keys.ts';
+import { addKey, listKeys, removeKey, withoutPem } from '../keys.ts';
 import { loadConfig, setConfig, viewConfig } from '../load-config.ts';
 import { networkOf } from '../network.ts';
+import { setSettings, viewSettings } from '../settings.ts';
 import { statusOf } from '../status.ts';
 import { inNewWorker } from '../tools.ts';
 
-/** Streams are answered by the server itself. */
-export type Answered = Exclude<OperationName, 'events'>;
+/** Streams, in and out, are the server's own. */
+export type Answered = Exclude<OperationName, 'events' | 'upload_put'>;
 type Handlers = { readonly [K in Answered]: (input: Input<K>, daemon: Daemon) => Promise<Output[K]> };
 
 /** What each operation does: the other half of the table in protocol/control.ts. */
@@ -32,6 +33,23 @@ export const handlers: Handlers = {
   undo_plan: (_, daemon) => daemon.updates.lookAtUndo(),
   history: async ({ limit }, { tools }) => (await readHistory(tools.places)).slice(0, limit),
   doctor: (_, daemon) => examine(daemon),
+  facts: (_, daemon) => daemon.facts(),
+  bundle: (_, daemon) => bundleOf(daemon),
+  settings: async (_, { tools }) => viewSettings(await tools.config()),
+  async settings_set(input, daemon) {
+    const { places, config, log } = daemon.tools;
+    await setSettings(places, input);
+    log.warn('settings were changed on the page', { keys: Object.keys(input).join(' ') });
+    const loaded = await config();
+    daemon.schedule.apply(loaded.values);
+    daemon.changed();
+    return viewSettings(loaded);
+  },
+  upload: async (_, { uploads }) => uploads.view(),
+  upload_begin: (announced, { uploads }) => uploads.begin(announced),
+  upload_discard: async (_, { uploads }) => ({ discarded: await uploads.discard() }),
+  upload_install: ({ version, retry }, daemon) =>
+    daemon.installFile({ path: daemon.uploads.ready(version), retry, allowDowngrade: false }),
   log: ({ lines }, { tools }) => tools.log.tail(lines),
 
   async keys(_, { tools: { places, config } }) {
@@ -66,6 +84,9 @@ export const handlers: Handlers = {
     needRest(daemon, 'The configuration stays');
     const { places, config, log } = daemon.tools;
     await setConfig(places, key, value);
+    // Root's word is the last one: what the page had set would lie over it.
+    const onPage = pageSettings.find((setting) => setting === key);
+    if (onPage && (await config()).sources[onPage] === 'settings') await setSettings(places, { reset: [onPage] });
     log.warn('the configuration was changed', { key });
     daemon.schedule.apply((await config()).values);
     daemon.changed();
@@ -77,8 +98,6 @@ export const handlers: Handlers = {
 function needRest({ updates }: Daemon, what: string): void {
   if (!updates.resting) throw new UpdateError('BUSY', `${what} as it is while an update runs.`);
 }
-
-const withoutPem = ({ name, kind, fingerprint, fault }: KeyView): KeyView => ({ name, kind, fingerprint, fault });
 
 /** The operation at an address, on this socket. */
 export function operationAt(method: string, path: string, page: boolean): OperationName | undefined {

@@ -16,6 +16,11 @@ export interface ControlSocket {
   readonly fd?: number | undefined;
 }
 
+/** For the whole body of a request. */
+const bodyMs = 20_000;
+/** Without a byte of an upload. */
+const silenceMs = 60_000;
+
 const modes = { control: 0o600, page: 0o660 };
 
 /** @throws UpdateError BUSY when another daemon answers there */
@@ -29,7 +34,8 @@ export async function serveControl(daemon: Daemon, { path, page, fd }: ControlSo
     answer(daemon, page, request, response).catch((thrown) => refuse(daemon, response, asUpdateError(thrown)));
   });
   server.headersTimeout = 10_000;
-  server.requestTimeout = 20_000;
+  // Bodies have times of their own: one of an upload takes as long as it takes.
+  server.requestTimeout = 0;
   // Our own clients have a connection for each; many at once, unanswered, would fill the memory.
   server.maxRequestsPerSocket = 10;
   server.on('dropRequest', (_, socket) => socket.destroy());
@@ -58,7 +64,7 @@ async function answer(
     if (elsewhere) throw new UpdateError('NOT_PERMITTED', `Only root may do "${elsewhere}".`);
     throw new UpdateError('NOT_FOUND', `There is no operation at ${method} ${url.pathname}.`);
   }
-  const raw = method === 'GET' ? Object.fromEntries(url.searchParams) : await readBody(request);
+  const raw = method === 'POST' ? await readBody(request) : Object.fromEntries(url.searchParams);
   const parsed = operations[name].input.safeParse(raw);
   if (!parsed.success) {
     const { path, message } = parsed.error.issues[0]!;
@@ -68,8 +74,15 @@ async function answer(
   if (name === 'log' && (parsed.data as { follow: boolean }).follow) {
     return streamLog(daemon, response, (parsed.data as { lines: number }).lines);
   }
+  if (name === 'upload_put') {
+    request.setTimeout(silenceMs, () => request.destroy());
+    return send(response, await daemon.uploads.put((parsed.data as { offset: number }).offset, request));
+  }
   const handler: (input: never, daemon: Daemon) => Promise<unknown> = handlers[name as Answered];
-  const result = await handler(parsed.data as never, daemon);
+  send(response, await handler(parsed.data as never, daemon));
+}
+
+function send(response: ServerResponse, result: unknown): void {
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify(result));
 }
@@ -84,6 +97,7 @@ function refuse(daemon: Daemon, response: ServerResponse, error: UpdateError): v
 async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;
+  const timer = setTimeout(() => request.destroy(), bodyMs);
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       size += chunk.length;
@@ -92,6 +106,8 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
     }
   } catch (cause) {
     throw request.errored ? new UpdateError('USAGE', 'The request was cut off.', { cause }) : cause;
+  } finally {
+    clearTimeout(timer);
   }
   if (size === 0) return {};
   try {

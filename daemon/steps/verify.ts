@@ -39,7 +39,7 @@ export const verify: Step<'verify'> = {
         },
         { report: show, signal: cancelled },
       );
-      await judge(release, update, values, tools);
+      await judgeRelease(release, update, values, tools);
       await renameSafely(files.unverified, files.verified);
       const { sha256, signedBy } = release;
       return { ...at, step: 'unpack', release, update: { ...update, sha256, signedBy } };
@@ -55,7 +55,12 @@ export const verify: Step<'verify'> = {
 };
 
 /** What a good signature does not say: that the release is for this box, and now. */
-async function judge(release: VerifiedRelease, update: Update, values: Config, { places, box, clock }: Tools) {
+export async function judgeRelease(
+  release: VerifiedRelease,
+  update: Pick<Update, 'to' | 'by' | 'retry' | 'allowDowngrade'>,
+  values: Config,
+  { places, box, clock }: Pick<Tools, 'places' | 'box' | 'clock'>,
+): Promise<void> {
   checkFloor(update, await readFloor(places, values));
   if (!update.retry) checkQuarantine(await readQuarantine(places), release.sha256);
   const aheadS = update.to - clock.now() / 1000;

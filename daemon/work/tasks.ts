@@ -8,6 +8,7 @@ import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
 import { maxSignatureBytes } from '../../protocol/signature.ts';
 import type { Progress } from '../../protocol/views.ts';
+import { type Machine, readMachine } from '../box/machine.ts';
 import { latestOffer, type Server } from '../channel/detached.ts';
 import { type DownloadJob, download, forgetDownload } from '../channel/download.ts';
 import { getSmall, type Network } from '../channel/http.ts';
@@ -54,6 +55,7 @@ type Task<I, O> = (input: I, report: Report, memory: Memory) => Promise<O>;
 
 export interface Tasks {
   latest: Task<Server, Offer | null>;
+  machine: Task<Record<string, never>, Machine>;
   fetchKey: Task<{ url: string; network: Network }, { pem: string }>;
   download: Task<DownloadTask, { sizeBytes: number }>;
   copy: Task<CopyTask, { sizeBytes: number }>;
@@ -63,6 +65,7 @@ export interface Tasks {
 
 export const tasks: Tasks = {
   latest: (server) => latestOffer(server),
+  machine: () => readMachine(),
 
   async fetchKey({ url, network }) {
     const pem = await getSmall(url, network, 16_384);

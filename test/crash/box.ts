@@ -26,7 +26,7 @@ export function crashBox(root: string, bin: string) {
     bootId: async () => readFileSync(at('run/boot_id'), 'utf8').trim(),
     lastShutdown: async () =>
       (await readIfThere(at('run/opq-updater/last-shutdown')))?.trim() === 'orderly' ? 'orderly' : 'cut',
-    identity: async () => ({ name: 'crash box', hardware: null }),
+    identity: async () => ({ name: 'crash box', hardware: null, model: null }),
     clockKnown: async () => true,
     checkUp: async () => [],
     ready: async () => {},

@@ -102,7 +102,7 @@ export function newMachine(root: string) {
     about: 'A box that is played.',
     bootId: async () => `boot-${boot}`,
     lastShutdown: async () => shutdown,
-    identity: async () => ({ name: 'played', hardware: 'rpi/3' }),
+    identity: async () => ({ name: 'played', hardware: 'rpi/3', model: null }),
     clockKnown: async () => clocks.wallMs > 1_600_000_000_000,
     conditions: async () => wellConditioned,
     sizeOf: async () => ({ bytes: 1000, inodes: 10 }),

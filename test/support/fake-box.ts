@@ -85,7 +85,7 @@ export async function scene(
     about: 'A box that is played.',
     bootId: async () => `boot-${boot}`,
     lastShutdown: async () => shutdown,
-    identity: async () => ({ name: 'played', hardware: 'rpi/3' }),
+    identity: async () => ({ name: 'played', hardware: 'rpi/3', model: null }),
     clockKnown: async () => true,
     checkUp: async () => [],
     ready: async () => {},
@@ -177,6 +177,17 @@ export const aRelease = {
   updater: null,
 };
 
+const machine = {
+  model: null,
+  system: 'a system',
+  uptime_s: 1,
+  processors: 1,
+  load: 0,
+  memory: { total_bytes: 2, available_bytes: 1 },
+  disks: [],
+  network: [],
+};
+
 /** A worker that has already done everything: the tasks have tests of their own. */
 function playedWorker(places: Places, work: Partial<Record<TaskName, () => unknown>>): Worker {
   const usual: Record<TaskName, () => unknown> = {
@@ -186,6 +197,7 @@ function playedWorker(places: Places, work: Partial<Record<TaskName, () => unkno
     copy: () => ({ sizeBytes: 1 }),
     verify: () => aRelease,
     unpack: () => ({ unpackedBytes: 100 }),
+    machine: () => machine,
   };
   return {
     close: () => {},

@@ -195,7 +195,7 @@ describe('status', () => {
     const status = statusWith({
       available,
       installed: 1,
-      box: { name: 'cellar', kind: 'scratch', hardware: null },
+      box: { name: 'cellar', kind: 'scratch', hardware: null, model: null },
       last_update: entryWith({ outcome: 'rolled back', because: fault('HEALTH_FAILED', 'x.service is down.') }),
       gates: [
         gateWith({ limit: '01:00-05:00', fault: fault('GATE_CLOSED') }),

@@ -8,8 +8,8 @@ import {
   problemWith,
 } from '../../protocol/config.ts';
 import { configKeyNames } from '../../protocol/config-keys.ts';
-import type { Input } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
+import type { Input } from '../../protocol/operations.ts';
 import type { ConfigView } from '../../protocol/views.ts';
 import type { Call } from './arguments.ts';
 import { readNamedFile } from './reading.ts';

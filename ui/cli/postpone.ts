@@ -1,5 +1,5 @@
-import { longestPostponementS } from '../../protocol/operations.ts';
 import { UpdateError } from '../../protocol/errors.ts';
+import { longestPostponementS } from '../../protocol/operations.ts';
 import { quote } from '../../protocol/version.ts';
 import { type Call, textOf } from './arguments.ts';
 import { durationText, timeText } from './text.ts';

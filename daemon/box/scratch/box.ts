@@ -27,7 +27,7 @@ export function scratchBox(root: string): Box {
     async lastShutdown() {
       return (await readFile(at('run/last-shutdown'), 'utf8')).trim() === 'orderly' ? 'orderly' : 'cut';
     },
-    identity: async () => ({ name: `scratch box on ${hostname()}`, hardware: null }),
+    identity: async () => ({ name: `scratch box on ${hostname()}`, hardware: null, model: null }),
     clockKnown: async () => true,
     checkUp: async () => [],
     ready: async () => {},

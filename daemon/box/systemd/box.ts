@@ -33,7 +33,7 @@ export function systemdBox(): Box {
       const mark = await readFile('/run/opq-updater/last-shutdown', 'utf8').catch(() => 'cut'); // no guard ran: assume the worst
       return mark.trim() === 'orderly' ? 'orderly' : 'cut';
     },
-    identity: async () => ({ name: hostname(), hardware: await hardware() }),
+    identity: async () => ({ name: hostname(), ...(await hardware()) }),
     checkUp,
     ready: () => notify('--ready', '--status=ready'),
     alive: () => notify('WATCHDOG=1'),

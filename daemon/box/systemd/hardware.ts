@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 
-/** `rpi/3` and the like from the device tree; null on other machines. */
-export async function hardware(): Promise<string | null> {
+/** From the device tree: the model, and `rpi/3` and the like; null on other machines. */
+export async function hardware(): Promise<{ hardware: string | null; model: string | null }> {
   // A PC has no device tree.
-  const model = await readFile('/proc/device-tree/model', 'latin1').catch(() => '');
-  return hardwareOf(model);
+  const text = await readFile('/proc/device-tree/model', 'latin1').catch(() => '');
+  const model = text.replace(/\0.*$/s, '').trim();
+  return { hardware: hardwareOf(model), model: model || null };
 }
 
 /** @param model such as `Raspberry Pi 3 Model B Plus Rev 1.3` */

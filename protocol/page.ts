@@ -38,7 +38,10 @@ export interface PasswordInput {
   readonly new_password: string;
 }
 
-/** The stream at `/api/events`; on connecting: `daemon`, then, if it answers, `status` and the last lines as `log`. */
+/**
+ * The stream at `/api/events`. On connecting: `daemon`, then, once that answers, `status` and the last lines as `log`.
+ * Each later `daemon` that answers is such a beginning too: its lines are those so far, not new ones.
+ */
 export interface PageEvents {
   readonly status: Status;
   /** Output of install_update.sh comes as lines that begin with `scriptPrefix`. */
@@ -48,6 +51,27 @@ export interface PageEvents {
   /** The session is over, and so is the stream: sign in again. */
   readonly session: { readonly ended: true };
 }
+
+/** Digits of a PIN, and how long it counts. */
+export const pinDigits = 8;
+export const pinLifeS = 15 * 60;
+
+/** Below the folder of page.sock: written by root, read by the page's group, gone with the boot. */
+export const pinFileName = 'page-pin.json';
+
+/** What root leaves there of a PIN; by `scryptCost`, both in base64. */
+export interface PinFile {
+  /** Tries are counted by it. */
+  readonly id: string;
+  readonly salt: string;
+  readonly hash: string;
+  /** Seconds since the boot, as the clock may jump. */
+  readonly until_uptime_s: number;
+}
+
+/** How PIN and password are hashed: 16 MiB at a time, and allowed to take them. */
+export const scryptCost = { N: 2 ** 14, r: 8, p: 5, maxmem: 32 * 1024 * 1024 } as const;
+export const scryptBytes = 32;
 
 export const scriptPrefix = 'install_update.sh: ';
 

@@ -1,3 +1,4 @@
+import { scriptPrefix } from '../../protocol/page.ts';
 import { escapeControls } from '../log.ts';
 import type { Tools } from '../tools.ts';
 
@@ -33,7 +34,7 @@ export function scriptOutput({ log, show }: Pick<Tools, 'log' | 'show'>, writabl
     tail.push(clean);
     if (tail.length > tailLines) tail.shift();
     count++;
-    if (count <= maxLoggedLines) log.info(`install_update.sh: ${clean}`);
+    if (count <= maxLoggedLines) log.info(`${scriptPrefix}${clean}`);
     else if (count === maxLoggedLines + 1) log.warn('install_update.sh prints too much: the rest is not logged');
   }
 

@@ -1,0 +1,36 @@
+import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import * as z from 'zod';
+import { scryptBytes, scryptCost } from '../../protocol/page.ts';
+
+/** A password or PIN as it is kept. */
+export const hashedSchema = z.object({ salt: z.string(), hash: z.string() });
+export type Hashed = Readonly<z.output<typeof hashedSchema>>;
+
+/** Makes and compares hashes, one at a time: each takes 16 MiB and half a second of a small processor. */
+export function openHasher() {
+  let before: Promise<unknown> = Promise.resolve();
+
+  function hash(text: string, salt: Buffer): Promise<Buffer> {
+    const now = before.then(() => derive(text, salt));
+    before = now.catch(() => {});
+    return now;
+  }
+
+  return {
+    async make(text: string): Promise<Hashed> {
+      const salt = randomBytes(16);
+      return { salt: salt.toString('base64'), hash: (await hash(text, salt)).toString('base64') };
+    },
+    async holds(text: string, kept: Hashed): Promise<boolean> {
+      const expected = Buffer.from(kept.hash, 'base64');
+      const found = await hash(text, Buffer.from(kept.salt, 'base64'));
+      return expected.length === found.length && timingSafeEqual(expected, found);
+    },
+  };
+}
+export type Hasher = ReturnType<typeof openHasher>;
+
+const derive = (text: string, salt: Buffer): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    scrypt(text.normalize('NFC'), salt, scryptBytes, scryptCost, (error, key) => (error ? reject(error) : resolve(key)));
+  });

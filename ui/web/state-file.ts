@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto';
+import { open, readFile, rename } from 'node:fs/promises';
+import type * as z from 'zod';
+
+/** Replaces a small file of our own, whole or not at all. */
+export async function writeState(path: string, value: unknown): Promise<void> {
+  const temporary = `${path}.${randomUUID().slice(0, 8)}.new`;
+  const file = await open(temporary, 'wx', 0o600);
+  try {
+    await file.writeFile(JSON.stringify(value));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}
+
+/** Undefined when there is none, or it is no such thing. */
+export async function readState<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  try {
+    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    return undefined; // none yet, torn, or another version's: as at the first start
+  }
+}

@@ -4,6 +4,7 @@ import { build } from 'esbuild';
 
 const programs = {
   'opq-updater': 'ui/cli.ts',
+  'opq-updater-ui': 'ui/web/main.ts',
   'opq-release': 'server/release/cli.ts',
   'opq-update-server': 'server/main.ts',
 };

@@ -1,4 +1,4 @@
-// Which npm packages really end up in the box's program.
+// Which npm packages really end up in the box's programs.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -12,13 +12,13 @@ import { build } from 'esbuild';
 export async function bundledLibraries(repo) {
   const { metafile } = await build({
     absWorkingDir: repo,
-    entryPoints: ['ui/cli.ts'],
+    entryPoints: ['ui/cli.ts', 'ui/web/main.ts'],
     bundle: true,
     platform: 'node',
     loader: { '.sh': 'text' },
     metafile: true,
     write: false,
-    outfile: 'never-written.js',
+    outdir: 'never-written',
     logLevel: 'error',
   });
   const importers = new Map();

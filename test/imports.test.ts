@@ -62,6 +62,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   got: /^daemon\/channel\//,
   tar: /^(protocol\/archive|server\/release\/)/,
   'unbzip2-stream': /^daemon\/box\/decode\.ts/,
+  systeminformation: /^daemon\/box\/machine\.ts/,
   koa: /^(server|ui\/web)\//,
   'koa-router': /^(server|ui\/web)\//,
   'node-cron': /^(daemon\/schedule|protocol\/config-keys)\.ts/,
@@ -110,7 +111,7 @@ it('reads files, sockets and clock outside of protocol only', () => {
 });
 
 it('reads environment and arguments in the mains alone', () => {
-  const mains = ['daemon/main.ts', 'server/main.ts', 'server/release/cli.ts', 'ui/cli/main.ts', 'ui/cli.ts'];
+  const mains = ['daemon/main.ts', 'server/main.ts', 'server/release/cli.ts', 'ui/cli/main.ts', 'ui/cli.ts', 'ui/web/main.ts'];
   const readers = files.filter((file) => /process\.(env|argv)\b/.test(readFileSync(join(repo, file), 'utf8')));
   expect(readers.filter((file) => !mains.includes(file))).toEqual([]);
 });

@@ -11,7 +11,11 @@ const mostRows = 16;
 
 /** What a library can tell of this machine. It starts a dozen programs: not for the resident process. */
 export async function readMachine(): Promise<Machine> {
-  const { system, osInfo, mem, fsSize, networkInterfaces } = (await import('systeminformation')).default;
+  const { system } = await import('systeminformation/lib/system.js');
+  const { osInfo } = await import('systeminformation/lib/osinfo.js');
+  const { mem } = await import('systeminformation/lib/memory.js');
+  const { fsSize } = await import('systeminformation/lib/filesystem.js');
+  const { networkInterfaces } = await import('systeminformation/lib/network.js');
   const { manufacturer, model } = await system();
   const { distro, release, kernel } = await osInfo();
   const { total, available } = await mem();

@@ -187,6 +187,13 @@ export const verbs: readonly Verb[] = [
     run: async (call) => (await import('./reference.ts')).reference(call),
   },
   {
+    name: 'page pin',
+    usage: '',
+    about: 'Makes the PIN that sets the password of the page: at its first start, or when it was forgotten',
+    examples: ['sudo opq-updater page pin'],
+    run: async (call) => (await import('./page.ts')).pin(call),
+  },
+  {
     name: 'version',
     usage: '',
     about: 'Shows the version of this program',

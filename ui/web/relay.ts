@@ -117,6 +117,7 @@ export function openRelay(socketPath: string, lives: (session: string) => boolea
         if (client.behind && status) response.write(status);
         client.behind = false;
       });
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(frameOf('daemon', { answers }) + (status ?? '') + log.join(''));
       clients.add(client);
       if (clients.size === 1) {

@@ -1,4 +1,5 @@
 import { packageAttacks } from './package-attacks.ts';
+import { pageAttacks } from './page-attacks.ts';
 import { serverAttacks } from './server-attacks.ts';
 import { slowAttacks } from './slow-attacks.ts';
 import { socketAttacks } from './socket-attacks.ts';
@@ -9,6 +10,7 @@ import { clientAttacks } from './update-server-attacks.ts';
 const tables: Readonly<Record<string, readonly { readonly threat: string; readonly what: string }[]>> = {
   'hostile/server.test.ts': serverAttacks,
   'hostile/packages.test.ts': packageAttacks,
+  'hostile/page.test.ts': pageAttacks,
   'hostile/slow.long.ts': slowAttacks,
   'hostile/sockets.test.ts': socketAttacks,
   'hostile/update-server.test.ts': clientAttacks,

@@ -10,7 +10,7 @@ export interface Threat {
   /** File below test/ to titles in it, or to what stands first in a row of its tables. */
   readonly tests?: Readonly<Record<string, readonly string[]>>;
   /** Not there yet: why. */
-  readonly later?: 'with the page' | 'with on-demand builds';
+  readonly later?: 'with on-demand builds';
 }
 
 const signature = 'daemon/work/verify.test.ts';
@@ -332,17 +332,65 @@ const box: readonly Threat[] = [
   },
 ];
 
-const page: readonly Threat[] = (
-  [
-    ['37', 'Anyone on the network of the box'],
-    ['38', 'Requests that other web pages make, or that come under another host name'],
-    ['39', 'Scripts in release notes, names and log lines; the page in a frame'],
-    ['40', 'Guessing the password'],
-    ['41', 'A stolen session'],
-    ['42', 'Bodies that are huge, slow or deep; a thousand event streams'],
-    ['43', 'Error pages that tell too much'],
-  ] as const
-).map(([number, attack]) => ({ number, attack, outcome: '', later: 'with the page' }));
+const routes = 'ui/web/routes.test.ts';
+const login = 'ui/web/login.test.ts';
+
+/** At the page. */
+const page: readonly Threat[] = [
+  {
+    number: '37',
+    attack: 'Anyone on the network of the box',
+    outcome: 'every route but the login and the empty page needs a session, also those that are not there',
+    tests: { [routes]: ['has a row for each route of the router', 'without a session'] },
+  },
+  {
+    number: '38',
+    attack: 'Requests that other web pages make, or that come under another host name',
+    outcome: 'exact names; whatever acts has to come from the page itself, as JSON',
+    tests: { [routes]: ['under another host name', 'from another page', 'as a form sends it', 'by GET'] },
+  },
+  {
+    number: '39',
+    attack: 'Scripts in release notes, names and log lines; the page in a frame',
+    outcome: 'the browser runs nothing but the files of the page, in no frame; answers are JSON and never guessed at',
+    tests: { [routes]: ['without a session'] },
+  },
+  {
+    number: '40',
+    attack: 'Guessing the password',
+    outcome: 'a PIN that is seen on the box alone and burns after five tries; then slower with each try',
+    tests: {
+      [login]: [
+        'burns a PIN after five tries, also when the server was started again in between',
+        'is slow, and nobody else is slowed down by it',
+        'of a password says the same whatever is wrong',
+      ],
+    },
+  },
+  {
+    number: '41',
+    attack: 'A stolen session',
+    outcome: 'over after half an hour without use, twelve hours, or a new password; kept as a hash',
+    tests: {
+      [login]: ['is over %s', 'ends with the password and with the logout, and no secret is in what the server keeps'],
+    },
+  },
+  {
+    number: '42',
+    attack: 'Bodies that are huge, slow or deep; a thousand event streams',
+    outcome: 'bounded before anybody is signed in; one line to the daemon for all streams',
+    tests: {
+      'hostile/page.test.ts': ['to serve a thousand event streams', 'logins that never end'],
+      'ui/web/relay.test.ts': ['serves so many streams of one session and no more'],
+      'daemon/scratch/upload.test.ts': ['takes not a byte more than was announced'],
+    },
+  },
+  {
+    number: '43',
+    attack: 'Error pages that tell too much',
+    outcome: 'constant answers',
+  },
+];
 
 /** At the update server. */
 const server: readonly Threat[] = [

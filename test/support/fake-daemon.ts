@@ -35,10 +35,12 @@ export interface FakeDaemon {
 /**
  * A daemon that answers what it is told to, on real unix sockets in a folder of its own; gone with the test.
  * @param modes file modes of the two sockets; undefined = that socket is not there
+ * @param finally_ takes what removes it, where no test runs
  */
 export async function fakeDaemon(
   answers: Answers = {},
   modes: { control?: number; page?: number } = { control: 0o600 },
+  finally_: (end: () => Promise<void>) => void = onTestFinished,
 ): Promise<FakeDaemon> {
   const root = await mkdtemp(join(tmpdir(), 'opq-cli-'));
   const run = join(root, 'run/opq-updater');
@@ -110,7 +112,7 @@ export async function fakeDaemon(
   // mkdtemp makes 0700, but some tests come as another user.
   await chmod(root, 0o755);
   await daemon.start();
-  onTestFinished(async () => {
+  finally_(async () => {
     await daemon.stop();
     await rm(root, { recursive: true, force: true });
   });

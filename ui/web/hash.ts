@@ -32,5 +32,7 @@ export type Hasher = ReturnType<typeof openHasher>;
 
 const derive = (text: string, salt: Buffer): Promise<Buffer> =>
   new Promise((resolve, reject) => {
-    scrypt(text.normalize('NFC'), salt, scryptBytes, scryptCost, (error, key) => (error ? reject(error) : resolve(key)));
+    scrypt(text.normalize('NFC'), salt, scryptBytes, scryptCost, (error, key) =>
+      error ? reject(error) : resolve(key),
+    );
   });

@@ -39,7 +39,11 @@ export async function listen(answer: RequestListener, where: Where, settings: Pa
 async function serverFor({ certificate_path, key_path }: PageSettings): Promise<Server> {
   if (certificate_path === undefined || key_path === undefined) return createServer();
   try {
-    const tls = { cert: await readFile(certificate_path), key: await readFile(key_path), handshakeTimeout: handshakeMs };
+    const tls = {
+      cert: await readFile(certificate_path),
+      key: await readFile(key_path),
+      handshakeTimeout: handshakeMs,
+    };
     return createTlsServer(tls);
   } catch (cause) {
     throw new UpdateError('CONFIG_INVALID', `The certificate cannot be used: ${(cause as Error).message}`, { cause });
@@ -57,10 +61,13 @@ export function urlOf(server: Server, https: boolean): string {
 /** Calls `end` once nobody was connected and nobody signed in for so long. */
 export function whenIdle(server: Server, signedIn: () => number, idleMs: number, end: () => void): void {
   let quietSinceMs = performance.now();
-  setInterval(() => {
-    server.getConnections((_, connections) => {
-      if (connections > 0 || signedIn() > 0) quietSinceMs = performance.now();
-      else if (performance.now() - quietSinceMs >= idleMs) end();
-    });
-  }, Math.min(idleMs, 15_000)).unref();
+  setInterval(
+    () => {
+      server.getConnections((_, connections) => {
+        if (connections > 0 || signedIn() > 0) quietSinceMs = performance.now();
+        else if (performance.now() - quietSinceMs >= idleMs) end();
+      });
+    },
+    Math.min(idleMs, 15_000),
+  ).unref();
 }

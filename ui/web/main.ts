@@ -8,7 +8,7 @@ import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import { createApp } from './app.ts';
 import { openHasher } from './hash.ts';
 import { namesOf } from './hosts.ts';
-import { listen, urlOf, whenIdle, type Where } from './listen.ts';
+import { listen, urlOf, type Where, whenIdle } from './listen.ts';
 import { openPatience } from './patience.ts';
 import { openRelay } from './relay.ts';
 import { openSecrets } from './secrets.ts';

@@ -32,7 +32,8 @@ export function openPatience(nowMs: () => number = () => performance.now()) {
       const bucket = bucketOf(address);
       // Taken now: who comes next waits for longer.
       const waitMs = Math.max(0, (1 - bucket.tokens) * everyMs);
-      if (waitMs > 0 && (bucket.waiting >= mostWaiting.address || waiting >= mostWaiting.all)) throw new Refusal('TOO_MANY');
+      if (waitMs > 0 && (bucket.waiting >= mostWaiting.address || waiting >= mostWaiting.all))
+        throw new Refusal('TOO_MANY');
       bucket.tokens -= 1;
       if (waitMs === 0) return;
       bucket.waiting++;

@@ -68,7 +68,11 @@ export function openRelay(socketPath: string, lives: (session: string) => boolea
         then();
         eachFrame(response, take, gone);
       });
-      line.on('timeout', () => line.destroy()).on('error', gone).on('close', gone).end();
+      line
+        .on('timeout', () => line.destroy())
+        .on('error', gone)
+        .on('close', gone)
+        .end();
       lines.push(line);
     };
     status = undefined;

@@ -12,6 +12,9 @@ export function isFromThePage({ headers }: IncomingMessage, scheme: 'http' | 'ht
 }
 
 /** What no form of another page can send without asking first. */
-export function hasTypeOf({ headers }: IncomingMessage, type: 'application/json' | 'application/octet-stream'): boolean {
+export function hasTypeOf(
+  { headers }: IncomingMessage,
+  type: 'application/json' | 'application/octet-stream',
+): boolean {
   return headers['content-type']?.split(';')[0]?.trim().toLowerCase() === type;
 }

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { passwordLength, type PinFile, pinFileName } from '../../protocol/page.ts';
-import { type Hashed, hashedSchema, type Hasher } from './hash.ts';
+import { type PinFile, passwordLength, pinFileName } from '../../protocol/page.ts';
+import { type Hashed, type Hasher, hashedSchema } from './hash.ts';
 import { Refusal } from './refuse.ts';
 import { readState, writeState } from './state-file.ts';
 

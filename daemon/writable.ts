@@ -6,7 +6,13 @@ import { exists } from './files.ts';
 
 /** Folders that hold what an undo could not put back, or what must outlive one; a folder above or below is as bad. */
 const neverBelow = ['/boot', '/lib/modules', '/usr/lib/modules', '/var/lib/dpkg', '/proc', '/sys', '/dev', '/run'];
-const ours = ['/var/lib/opq-updater', '/etc/opq-updater', '/usr/lib/opq-box-updater', '/opt/opq-updater'];
+const ours = [
+  '/var/lib/opq-updater',
+  '/var/lib/opq-updater-ui',
+  '/etc/opq-updater',
+  '/usr/lib/opq-box-updater',
+  '/opt/opq-updater',
+];
 /** Too large to copy, and full of what others own. */
 const neverItself = [
   '/',

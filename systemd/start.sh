@@ -1,5 +1,6 @@
 #!/bin/sh
-# start.sh ARGUMENTS... - starts the updater: the version that an update brought, else the one from the .deb.
+# start.sh ARGUMENTS... - starts the updater: the version that an update brought, else the one from the .deb. With `ui`
+# first, the server of its page.
 #
 # /opt/opq-updater/current is a link to the folder beside it of the version in use. The factory copy below /usr/lib,
 # which never changes, starts when that link leads anywhere else, when the folder has no program or is marked by a
@@ -7,7 +8,8 @@
 set -u
 
 root=${OPQ_ROOT:-}
-program=${OPQ_FACTORY:-$root/usr/lib/opq-box-updater}/opq-updater.js
+factory=${OPQ_FACTORY:-$root/usr/lib/opq-box-updater}
+program=$factory/opq-updater.js
 versions=$root/opt/opq-updater
 run=$root/run/opq-updater
 
@@ -41,5 +43,12 @@ if [ -n "$chosen" ] && usable "$versions/$chosen"; then
     fi
 elif [ "${1:-}" = daemon ] && [ -n "$chosen" ]; then
     say "version $chosen is not there or marked bad: the factory copy is started"
+fi
+if [ "${1:-}" = ui ]; then
+    shift
+    page=${program%/*}/opq-updater-ui.js
+    # A release may bring an updater without one.
+    [ -f "$page" ] || page=$factory/opq-updater-ui.js
+    exec node "$page" "$@"
 fi
 exec node "$program" "$@"

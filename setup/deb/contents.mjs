@@ -1,6 +1,6 @@
 // What the package holds, path by path.
 import { access, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { changelog, copyright } from './copyright.mjs';
 import { configPage, programPage } from './man.mjs';
 
@@ -24,18 +24,27 @@ const staticLinks = {
 export async function contents({ repo, version, epochS }) {
   const read = (file) => readFile(join(repo, file), 'utf8');
   const bundle = join(repo, 'dist/opq-updater.js');
-  await access(bundle).catch(() => {
-    throw new Error('dist/opq-updater.js is missing; run "npm run deb", which makes it first.');
-  });
+  for (const built of ['opq-updater.js', 'opq-updater-ui.js', 'page/index.html']) {
+    await access(join(repo, 'dist', built)).catch(() => {
+      throw new Error(`dist/${built} is missing; run "npm run deb", which makes it first.`);
+    });
+  }
   const file = async (path, from) => ({ path, mode: 0o644, text: await read(from) });
   const exec = async (path, from) => ({ path, mode: 0o755, text: await read(from) });
   const page = (path, text) => ({ path, mode: 0o644, text, gzip: true });
   const files = 'setup/deb/files';
   const about = { bundle, version, epochS };
+  const inPage = await readdir(join(repo, 'dist/page'), { recursive: true, withFileTypes: true });
+  const pageFiles = inPage
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(repo, join(entry.parentPath, entry.name)))
+    .sort();
   const unitNames = (await readdir(join(repo, 'systemd/units'))).sort();
 
   return [
     await exec(`${program}/opq-updater.js`, 'dist/opq-updater.js'),
+    await exec(`${program}/opq-updater-ui.js`, 'dist/opq-updater-ui.js'),
+    ...(await Promise.all(pageFiles.map((name) => file(name.replace('dist', program), name)))),
     // Without it Node would look for a package.json in the folders above to know what kind of module that is.
     await file(`${program}/package.json`, 'dist/package.json'),
     await exec(`${program}/guard.sh`, 'systemd/guard.sh'),

@@ -46,6 +46,8 @@ const files = [
   ['/var/opq/updater', 'Downloads.'],
   ['/var/log/opq/box_updater.log', 'Log; the journal has it too.'],
   ['/etc/cron.d/opq-updater', 'There where cron asks for updates in place of the daemon.'],
+  ['/etc/opq-updater/page.json', 'How the page is reached: more names, a certificate. A box needs none.'],
+  ['/var/lib/opq-updater-ui', 'Password and sessions of the page, as hashes.'],
   ['/run/opq-updater/control.sock', 'Where the daemon answers root; page.sock beside it is for the page.'],
 ];
 

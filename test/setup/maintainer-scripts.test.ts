@@ -82,7 +82,9 @@ const started = [
   'start opq-updater-guard.service opq-updater-watch.timer',
   'start opq-updater-control.socket',
   'start opq-updater-page.socket',
+  'start opq-updater-ui.socket',
   'restart opq-updater.service',
+  'try-restart opq-updater-ui.service',
 ];
 const enabled = 'etc/systemd/system/multi-user.target.wants/opq-updater.service';
 const config = 'etc/opq/updater_config.json';

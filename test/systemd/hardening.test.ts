@@ -4,22 +4,27 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const path = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
-const unitPath = path('systemd/units/opq-updater.service');
-const unit = readFileSync(unitPath, 'utf8').split('\n');
 const page = readFileSync(path('docs/systemd.md'), 'utf8');
 
-/** The rows of the table under "What the daemon may do": what the tool calls it, and what the unit says. */
-const rows = page
-  .slice(page.indexOf('| what the tool finds open |'))
-  .split('\n')
-  .filter((line) => line.startsWith('| `'))
-  .map((line) => {
-    const [, finds = '', inUnit = ''] = line.split(/(?<!\\)\|/);
-    const bare = (cell: string) => cell.trim().replaceAll(/^`|`$/g, '').replaceAll('\\|', '|');
-    return { finds: bare(finds), inUnit: bare(inUnit) };
-  });
+/** A unit, and the heading under which the page tells what it leaves open. */
+const units = [
+  ['opq-updater.service', '## What the daemon may do'],
+  ['opq-updater-ui.service', "## What the page's server may do"],
+] as const;
 
-const words = (key: string) => unit.filter((line) => line.startsWith(`${key}=`)).flatMap((line) => line.split(/[= ]/));
+/** The rows of the table there: what the tool calls it, and what the unit says. */
+function rowsUnder(heading: string) {
+  const [section = ''] = page.slice(page.indexOf(heading) + 3).split('\n## ');
+  const rows = section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => {
+      const [, finds = '', inUnit = ''] = line.split(/(?<!\\)\|/);
+      const bare = (cell: string) => cell.trim().replaceAll(/^`|`$/g, '').replaceAll('\\|', '|');
+      return { finds: bare(finds), inUnit: bare(inUnit) };
+    });
+  return { section, rows };
+}
 
 interface Finding {
   readonly name: string;
@@ -28,15 +33,15 @@ interface Finding {
 }
 
 // In the package systemd, from version 250 on.
-const hasTool = spawnSync('systemd-analyze', ['security', '--offline=true', '--no-pager', unitPath]).status === 0;
+const hasTool =
+  spawnSync('systemd-analyze', ['security', '--offline=true', path(`systemd/units/${units[0][0]}`)]).status === 0;
 
-describe('docs/systemd.md', () => {
-  it('names every unit', () => {
-    const names = execFileSync('ls', [path('systemd/units')], { encoding: 'utf8' })
-      .trim()
-      .split('\n');
-    for (const name of names) expect(page).toContain(`| \`${name}\` |`);
-  });
+describe.each(units)('docs/systemd.md on %s', (name, heading) => {
+  const unitPath = path(`systemd/units/${name}`);
+  const unit = readFileSync(unitPath, 'utf8').split('\n');
+  const words = (key: string) =>
+    unit.filter((line) => line.startsWith(`${key}=`)).flatMap((line) => line.split(/[= ]/));
+  const { section, rows } = rowsUnder(heading);
 
   it.each(rows)('says of $finds what the unit says', ({ finds, inUnit }) => {
     if (inUnit === '-') {
@@ -61,7 +66,16 @@ describe('docs/systemd.md', () => {
     const open = findings.filter(({ exposure }) => exposure !== null).map(({ name }) => name);
     expect(rows.map(({ finds }) => finds).sort()).toEqual(open.sort());
     const [, score] = /Overall exposure level for \S+: ([\d.]+)/.exec(analyze()) ?? [];
-    expect(page).toContain(`says **${score}**`);
+    expect(section).toContain(`says **${score}**`);
+  });
+});
+
+describe('docs/systemd.md', () => {
+  it('names every unit', () => {
+    const names = execFileSync('ls', [path('systemd/units')], { encoding: 'utf8' })
+      .trim()
+      .split('\n');
+    for (const name of names) expect(page).toContain(`| \`${name}\` |`);
   });
 
   it('says how to switch off everything that would start the daemon again', () => {

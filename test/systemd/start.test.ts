@@ -54,6 +54,14 @@ describe.each(Object.entries(shells))('under %s the starter', (_, shell) => {
     });
   });
 
+  it('starts the page of the version in use, and the one from the .deb where that brought none', () => {
+    const box = aBox(shell);
+    box.put('usr/lib/opq-box-updater/opq-updater-ui.js');
+    expect(box.start('ui', '--port', '0')).toMatchObject({ copy: 'factory', words: ['--port', '0'] });
+    box.put('opt/opq-updater/1.3.0/opq-updater-ui.js');
+    expect(box.start('ui')).toMatchObject({ copy: 'opt/opq-updater/1.3.0/opq-updater-ui.js', words: [] });
+  });
+
   const passedOver: [string, string][] = [
     ['is marked bad', 'touch 1.3.0/bad'],
     ['is marked bad by a link to nowhere', 'ln -s nowhere 1.3.0/bad'],

@@ -23,7 +23,8 @@ export async function listen(answer: RequestListener, where: Where, settings: Pa
   // Bodies have times of their own: one of an upload takes as long as it takes.
   server.requestTimeout = 0;
   server.keepAliveTimeout = 10_000;
-  server.maxRequestsPerSocket = 1_000;
+  // Many at once in one connection, unanswered, would fill the memory.
+  server.maxRequestsPerSocket = 50;
   server.on('dropRequest', (_, socket) => socket.destroy());
   server.on('request', answer);
   server.listen(where);

@@ -7,6 +7,8 @@ const names = [
   'opq-updater.service',
   'opq-updater-control.socket',
   'opq-updater-page.socket',
+  'opq-updater-ui.service',
+  'opq-updater-ui.socket',
   'opq-updater-guard.service',
   'opq-updater-watch.service',
   'opq-updater-watch.timer',

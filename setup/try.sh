@@ -136,14 +136,24 @@ cat <<EOF
 The log of the box is $dir/box.log, that of the server $dir/server.log.
 EOF
 if [ "$once" = no ]; then
+    "${OPQ_TRY_NODE:-node}" "$repo/dist/opq-updater-ui.js" --root "$box" --host 127.0.0.1 --port 0 --idle-s 0 \
+        >"$dir/page.log" 2>&1 &
+    pids="$pids $!"
+    wait_for grep -q listening "$dir/page.log" || { cat "$dir/page.log" >&2; exit 1; }
+    page=$(sed -n 's/.*listening on \(http.*\)/\1/p' "$dir/page.log" | head -n 1)
+    say "Page: $page"
+    # Anew at each start: nobody has to remember a password of a demo.
+    updater page pin
     cat <<EOF
-Box and server stay up. To look at them, in another terminal:
+
+Box, server and page stay up. To look at them, in another terminal:
 
   node dist/opq-updater.js status --root $box
   node dist/opq-updater.js rollback --wait --root $box
+  node dist/opq-updater.js page pin --root $box
   curl $url/version.json
 
-Ctrl-C ends both.
+Ctrl-C ends them all.
 EOF
     wait
 fi

@@ -6,9 +6,16 @@ import { brokenSeal } from '../../../../daemon/seal.ts';
 import { playSystemd } from '../../../support/played-systemd.ts';
 import { codeOf } from '../../../support/scratch-expectations.ts';
 
-const names = ['.service', '-control.socket', '-page.socket', '-guard.service', '-watch.service', '-watch.timer'].map(
-  (rest) => `opq-updater${rest}`,
-);
+const names = [
+  '.service',
+  '-control.socket',
+  '-page.socket',
+  '-ui.service',
+  '-ui.socket',
+  '-guard.service',
+  '-watch.service',
+  '-watch.timer',
+].map((rest) => `opq-updater${rest}`);
 
 /** systemctl show as it is with our units in place; `over` replaces lines of one of them. */
 async function aBox(over: { unit?: string; lines?: string } = {}) {

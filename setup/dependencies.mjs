@@ -6,9 +6,9 @@ const libraries = await bundledLibraries(fileURLToPath(new URL('..', import.meta
 const kinds = [...new Set(libraries.map(({ license }) => license))].sort();
 const licences = kinds.map((kind) => `${libraries.filter(({ license }) => license === kind).length} ${kind}`);
 
-console.log(`# What others wrote of the box's program
+console.log(`# What others wrote of the box's programs
 
-\`dist/opq-updater.js\` holds ${libraries.length} libraries beside our own code: ${licences.join(', ')}.
+\`dist/opq-updater.js\` and \`dist/opq-updater-ui.js\` hold ${libraries.length} libraries beside our own code: ${licences.join(', ')}.
 Their licences go along whole in \`/usr/share/doc/opq-box-updater/copyright\` of the Debian package. Nothing of them is loaded at run
 time, and none has code that is not JavaScript. This page is made by \`npm run docs\` from what the build really takes.
 

@@ -32,7 +32,8 @@ export function openRelay(socketPath: string, lives: (session: string) => boolea
   const clients = new Set<Client>();
   let status: string | undefined;
   let log: string[] = [];
-  let answers = false;
+  /** Undefined until the first line was tried. */
+  let answers: boolean | undefined;
   let lines: { destroy(): void }[] = [];
   let again: NodeJS.Timeout | undefined;
   let ticking: NodeJS.Timeout | undefined;
@@ -58,7 +59,7 @@ export function openRelay(socketPath: string, lives: (session: string) => boolea
       if (began.gone) return;
       began.gone = true;
       hangUp();
-      if (answers) toAll(frameOf('daemon', { answers: false }));
+      if (answers !== false) toAll(frameOf('daemon', { answers: false }));
       answers = false;
       if (clients.size > 0) again = setTimeout(connect, againMs);
     };
@@ -107,7 +108,7 @@ export function openRelay(socketPath: string, lives: (session: string) => boolea
     if (clients.size > 0) return;
     clearInterval(ticking);
     clearTimeout(again);
-    answers = false;
+    answers = undefined;
     hangUp();
   }
 
@@ -122,7 +123,7 @@ export function openRelay(socketPath: string, lives: (session: string) => boolea
         client.behind = false;
       });
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      response.write(frameOf('daemon', { answers }) + (status ?? '') + log.join(''));
+      if (answers !== undefined) response.write(frameOf('daemon', { answers }) + (status ?? '') + log.join(''));
       clients.add(client);
       if (clients.size === 1) {
         ticking = setInterval(tick, tickMs);

@@ -38,12 +38,14 @@ export function openRelay(socketPath: string, lives: (session: string) => boolea
   let again: NodeJS.Timeout | undefined;
   let ticking: NodeJS.Timeout | undefined;
 
-  function send(client: Client, frame: string): void {
+  function send(client: Client, frame: Buffer | string): void {
     if (client.response.writableNeedDrain) client.behind = true;
     else client.response.write(frame);
   }
   const toAll = (frame: string) => {
-    for (const client of clients) send(client, frame);
+    // The same bytes for all: as text they would be copied for each.
+    const bytes = Buffer.from(frame);
+    for (const client of clients) send(client, bytes);
   };
 
   function take(frame: string): void {

@@ -65,6 +65,8 @@ async function answer(
     throw new UpdateError('NOT_FOUND', `There is no operation at ${method} ${url.pathname}.`);
   }
   const raw = method === 'POST' ? await readBody(request) : Object.fromEntries(url.searchParams);
+  // A body that nobody reads, and that may never come, does not keep the connection.
+  if (method === 'GET') response.setHeader('connection', 'close');
   const parsed = operations[name].input.safeParse(raw);
   if (!parsed.success) {
     const { path, message } = parsed.error.issues[0]!;

@@ -125,6 +125,12 @@ const oversized = rows('42', [
     'SIGNED_OUT',
   ],
   ['a login that never ends', post('/api/login', '{', 'content-length: 100\r\n'), 408, 'TOO_SLOW'],
+  [
+    'a GET with a body that never comes',
+    (host) => get('/', 'content-length: 100\r\n')(host).replace('close', 'keep-alive'),
+    400,
+    'BAD_REQUEST',
+  ],
   ['a header of sixty kilobytes', get('/', `x: ${'x'.repeat(60_000)}\r\n`), 431, null],
   ['two lengths', post('/api/login', '{}', 'content-length: 2\r\ncontent-length: 3\r\n'), 400, null],
   [

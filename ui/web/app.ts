@@ -57,8 +57,16 @@ function needOurHost(ctx: Context, hosts: ReadonlySet<string>, next: Next): Prom
   if (!isOurHost(ctx.req, hosts)) return refuse(ctx, 'WRONG_HOST');
   // An address with another host in it is none of ours.
   if (!ctx.req.url?.startsWith('/')) return refuse(ctx, 'BAD_REQUEST');
+  // Nobody reads the body of a GET; one that never comes would hold the connection for good.
+  if (ctx.method === 'GET' && hasBody(ctx)) {
+    ctx.set('Connection', 'close');
+    return refuse(ctx, 'BAD_REQUEST');
+  }
   return next();
 }
+
+const hasBody = ({ req: { headers } }: Context): boolean =>
+  headers['transfer-encoding'] !== undefined || !['0', undefined].includes(headers['content-length']);
 
 /** GET changes nothing; whatever else comes from the page itself, in a form that no other page can send unasked. */
 function needThePageItself(ctx: Context, https: boolean, next: Next): Promise<void> | void {

@@ -11,6 +11,8 @@ export type Where = { readonly fd: number } | { readonly port: number; readonly 
 
 const mostConnections = 256;
 const handshakeMs = 10_000;
+/** How often it is looked for those who take too long with their headers. */
+const connectionsCheckingInterval = 5_000;
 
 /**
  * Takes connections within limits that hold before anybody is signed in.
@@ -38,14 +40,14 @@ export async function listen(answer: RequestListener, where: Where, settings: Pa
 }
 
 async function serverFor({ certificate_path, key_path }: PageSettings): Promise<Server> {
-  if (certificate_path === undefined || key_path === undefined) return createServer();
+  if (certificate_path === undefined || key_path === undefined) return createServer({ connectionsCheckingInterval });
   try {
     const tls = {
       cert: await readFile(certificate_path),
       key: await readFile(key_path),
       handshakeTimeout: handshakeMs,
     };
-    return createTlsServer(tls);
+    return createTlsServer({ ...tls, connectionsCheckingInterval });
   } catch (cause) {
     throw new UpdateError('CONFIG_INVALID', `The certificate cannot be used: ${(cause as Error).message}`, { cause });
   }

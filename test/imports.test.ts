@@ -111,7 +111,14 @@ it('reads files, sockets and clock outside of protocol only', () => {
 });
 
 it('reads environment and arguments in the mains alone', () => {
-  const mains = ['daemon/main.ts', 'server/main.ts', 'server/release/cli.ts', 'ui/cli/main.ts', 'ui/cli.ts', 'ui/web/main.ts'];
+  const mains = [
+    'daemon/main.ts',
+    'server/main.ts',
+    'server/release/cli.ts',
+    'ui/cli/main.ts',
+    'ui/cli.ts',
+    'ui/web/main.ts',
+  ];
   const readers = files.filter((file) => /process\.(env|argv)\b/.test(readFileSync(join(repo, file), 'utf8')));
   expect(readers.filter((file) => !mains.includes(file))).toEqual([]);
 });

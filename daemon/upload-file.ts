@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { UploadView } from '../protocol/box-views.ts';
 import { UpdateError } from '../protocol/errors.ts';
 import { versionOfPackageName } from '../protocol/version.ts';
-import { exists, openRegular, writeFileSafely } from './files.ts';
+import { exists, move, openRegular, remove, writeFileSafely } from './files.ts';
 import { pinnedKeyPems } from './keys.ts';
 import { networkOf } from './network.ts';
 import { judgeRelease } from './steps/verify.ts';
@@ -91,7 +91,7 @@ export async function judgeUpload(
   const worker = newWorker();
   try {
     // Found good once, and cut off before that was known.
-    if (!(await exists(files.unverified))) await rename(files.verified, files.unverified);
+    if (!(await exists(files.unverified))) await move(files.verified, files.unverified);
     const release = await worker.do(
       'verify',
       {
@@ -110,11 +110,11 @@ export async function judgeUpload(
     );
     // One that failed here before is for the person to decide.
     await judgeRelease(release, { to: version, by: 'file', retry: true, allowDowngrade: false }, values, tools);
-    await rename(files.unverified, files.verified);
+    await move(files.unverified, files.verified);
     const { signedBy, sha256, unpackedBytes, hardware, notes } = release;
     return { signed_by: signedBy, sha256, unpacked_bytes: unpackedBytes, hardware, notes };
   } finally {
     worker.close();
-    await rm(files.decoded, { force: true });
+    await remove(files.decoded);
   }
 }

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import type { UploadView } from '../protocol/box-views.ts';
@@ -7,7 +6,7 @@ import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import type { Input } from '../protocol/operations.ts';
 import { decodeSignature } from '../protocol/signature.ts';
 import { versionOfPackageName } from '../protocol/version.ts';
-import { exists, privateFolder, readIfThere, writeFileSafely } from './files.ts';
+import { exists, privateFolder, readIfThere, remove, writeFileSafely } from './files.ts';
 import { checkFloor, readFloor } from './floor.ts';
 import { spaceFactor } from './gates/release-rows.ts';
 import { pinnedKeyPems } from './keys.ts';
@@ -76,11 +75,11 @@ export async function openUploads(
     const folder = known?.folder ?? join(places.at((await config()).values.download_dir_path), 'upload');
     known = undefined;
     receivedBytes = 0;
-    await rm(file, { force: true });
+    await remove(file);
     if (await exists(folder)) {
       // Nothing is removed through a link that others may have put there.
       await privateFolder(dirname(folder));
-      await rm(folder, { recursive: true, force: true });
+      await remove(folder);
     }
     changed();
   }
@@ -98,7 +97,7 @@ export async function openUploads(
       if (signal.aborted) return;
       const error = asUpdateError(thrown);
       log.error('the uploaded package was refused', error, { package: arrived.announced.name });
-      await rm(arrived.folder, { recursive: true, force: true });
+      await remove(arrived.folder);
       await keep({ ...arrived, state: 'refused', fault: faultOf(error) });
     }
   }

@@ -34,7 +34,8 @@ export function openRelay(socketPath: string, lives: (session: string) => boolea
   let log: string[] = [];
   /** Undefined until the first line was tried. */
   let answers: boolean | undefined;
-  let lines: { destroy(): void }[] = [];
+  /** Ends the line there is now; one that ended later than its time is nobody's any more. */
+  let hangUp: (() => void) | undefined;
   let again: NodeJS.Timeout | undefined;
   let ticking: NodeJS.Timeout | undefined;
 
@@ -56,14 +57,18 @@ export function openRelay(socketPath: string, lives: (session: string) => boolea
   }
 
   function connect(): void {
-    const began = { gone: false };
+    const lines: { destroy(): void }[] = [];
+    const end = () => {
+      for (const line of lines.splice(0)) line.destroy();
+    };
+    hangUp = end;
     const gone = () => {
-      if (began.gone) return;
-      began.gone = true;
-      hangUp();
+      if (hangUp !== end) return;
+      hangUp = undefined;
+      end();
       if (answers !== false) toAll(frameOf('daemon', { answers: false }));
       answers = false;
-      if (clients.size > 0) again = setTimeout(connect, againMs);
+      again = setTimeout(connect, againMs);
     };
     const open = (path: string, then: () => void) => {
       const line = request({ socketPath, path, agent: false, timeout: 4 * tickMs }, (response) => {
@@ -83,13 +88,8 @@ export function openRelay(socketPath: string, lives: (session: string) => boolea
     open('/events', () => {
       answers = true;
       toAll(frameOf('daemon', { answers: true }));
-      if (!began.gone) open(`/log?follow=true&lines=${logLines}`, () => {});
+      if (hangUp === end) open(`/log?follow=true&lines=${logLines}`, () => {});
     });
-  }
-
-  function hangUp(): void {
-    for (const line of lines) line.destroy();
-    lines = [];
   }
 
   function tick(): void {
@@ -101,17 +101,20 @@ export function openRelay(socketPath: string, lives: (session: string) => boolea
     }
   }
 
-  function finish({ response }: Client): void {
-    response.end(frameOf('session', { ended: true }));
+  function finish(client: Client): void {
+    // From here on it is told nothing: a word after the end would be an error.
+    leave(client);
+    client.response.end(frameOf('session', { ended: true }));
   }
 
   function leave(client: Client): void {
-    clients.delete(client);
-    if (clients.size > 0) return;
+    if (!clients.delete(client) || clients.size > 0) return;
     clearInterval(ticking);
     clearTimeout(again);
     answers = undefined;
-    hangUp();
+    const end = hangUp;
+    hangUp = undefined;
+    end?.();
   }
 
   return {
@@ -119,9 +122,11 @@ export function openRelay(socketPath: string, lives: (session: string) => boolea
       const own = [...clients].filter((client) => client.session === session).length;
       if (clients.size >= mostStreams.all || own >= mostStreams.session) return false;
       const client: Client = { response, session, behind: false };
+      // Gone between two words.
+      response.on('error', () => {});
       response.once('close', () => leave(client));
       response.on('drain', () => {
-        if (client.behind && status) response.write(status);
+        if (client.behind && status && clients.has(client)) response.write(status);
         client.behind = false;
       });
       response.writeHead(200, { 'content-type': 'text/event-stream' });

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import { expect, it, onTestFinished } from 'vitest';
 import { fakeDaemon } from '../../support/fake-daemon.ts';
-import { type PageServer, startPage } from '../../support/page-server.ts';
+import { cookieOf, type PageServer, startPage } from '../../support/page-server.ts';
 import { until } from '../../support/until.ts';
 
 const line = (text: string) => ({ at: '2026-03-01T10:00:00.000Z', level: 'info' as const, text });
@@ -80,6 +80,31 @@ it('ends the stream of a session that is over', async () => {
   await page.post('/api/logout', {}, cookie);
   await browser.sees('event: session');
   await until('its end', () => browser.seen.ended);
+});
+
+it('goes on for others when one session is over in the middle of much to tell', async () => {
+  const { daemon, page, cookie } = await newPage();
+  const other = cookieOf(await page.post('/api/login', { password: 'correct horse' }));
+  const [leaves, stays] = [watch(page, other), watch(page, cookie)];
+  await stays.sees('event: status');
+  await leaves.sees('event: status');
+  const talk = setInterval(() => daemon.log(line('talk')), 1);
+  await page.post('/api/logout', {}, other);
+  await until('its end', () => leaves.seen.ended);
+  clearInterval(talk);
+  daemon.log(line('the last word'));
+  await stays.sees('the last word');
+});
+
+it('has no gap for a page that is loaded again', async () => {
+  const { page, cookie } = await newPage();
+  for (let n = 0; n < 5; n++) {
+    const browser = watch(page, cookie);
+    await browser.sees('event: status');
+    await browser.sees('before');
+    browser.leave();
+    expect(browser.seen.text).not.toContain('"answers":false');
+  }
 });
 
 it('serves so many streams of one session and no more', async () => {

@@ -20,6 +20,8 @@ export interface ControlSocket {
 const bodyMs = 20_000;
 /** Without a byte of an upload. */
 const silenceMs = 60_000;
+/** For what is still on its way of an upload that was refused. */
+const discardMs = 2_000;
 
 const modes = { control: 0o600, page: 0o660 };
 
@@ -78,10 +80,24 @@ async function answer(
   }
   if (name === 'upload_put') {
     request.setTimeout(silenceMs, () => request.destroy());
-    return send(response, await daemon.uploads.put((parsed.data as { offset: number }).offset, request));
+    const { offset } = parsed.data as { offset: number };
+    const view = await daemon.uploads.put(offset, request).catch(async (error) => {
+      await discard(request);
+      throw error;
+    });
+    return send(response, view);
   }
   const handler: (input: never, daemon: Daemon) => Promise<unknown> = handlers[name as Answered];
   send(response, await handler(parsed.data as never, daemon));
+}
+
+/** Who still sends when the connection is closed does not hear why: what is on its way is taken, for a moment. */
+async function discard(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return;
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, discardMs).unref();
+    request.once('close', resolve).once('end', resolve).resume();
+  });
 }
 
 function send(response: ServerResponse, result: unknown): void {

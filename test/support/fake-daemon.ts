@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { json } from 'node:stream/consumers';
+import { buffer, json } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 import { faultOf, httpStatusOf, type Output } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
@@ -55,6 +55,7 @@ export async function fakeDaemon(
     const rows = Object.entries(operations) as [OperationName, (typeof operations)[OperationName]][];
     const [name, row] = rows.find(([, { method, path }]) => method === request.method && path === url.pathname) ?? [];
     const raw = request.method === 'POST' ? await json(request) : Object.fromEntries(url.searchParams);
+    if (request.method === 'PUT') await buffer(request);
     asked.push(`${request.method} ${url.pathname} ${JSON.stringify(raw)}`);
     const input = row?.input.safeParse(raw);
     if (!name || !row || !input?.success) return fail(response, new UpdateError('USAGE', 'Not an operation.'));

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'koa';
 import { readBody } from './body.ts';
 import { Refusal } from './refuse.ts';
@@ -7,6 +9,8 @@ import { Refusal } from './refuse.ts';
 const answerMs = 15 * 60_000;
 /** Without a byte of an upload, on either side. */
 const silenceMs = 60_000;
+/** For what is still on its way of an upload that was refused. */
+const discardMs = 2_000;
 const maxBodyBytes = 64 * 1024;
 
 /** Hands a request on to the daemon as it is, and its answer back. @throws Refusal DAEMON_AWAY */
@@ -30,8 +34,10 @@ export async function forwardStream(ctx: Context, socketPath: string, path: stri
   const answer = await answerTo(ctx, sent);
   // Refused before all of it came: nobody reads the rest.
   if (!ctx.req.complete) {
-    ctx.req.unpipe(sent);
+    ctx.req.unpipe(sent).resume();
     ctx.set('Connection', 'close');
+    // Who still sends when the connection is closed does not hear why.
+    await Promise.race([once(ctx.req, 'close'), sleep(discardMs, undefined, { ref: false })]).catch(() => {});
   }
   answerWith(ctx, answer);
 }

@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bytesText, durationText } from '../../protocol/words.ts';
 import { readEvents } from '../../ui/cli/sse.ts';
-import { bytesText, columnsOf, cutTo, durationText, escaped, versionText, wrapped } from '../../ui/cli/text.ts';
+import { columnsOf, cutTo, escaped, versionText, wrapped } from '../../ui/cli/text.ts';
 
 describe('text for people', () => {
   it('escapes whatever steers a terminal, and keeps JSON the same', () => {

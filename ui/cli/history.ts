@@ -1,6 +1,7 @@
+import { durationText } from '../../protocol/words.ts';
 import { type Call, countOf } from './arguments.ts';
 import { styled } from './screen.ts';
-import { durationText, timeText } from './text.ts';
+import { timeText } from './text.ts';
 
 /** Past updates, newest first, with the reason of each that was not confirmed. */
 export async function history(call: Call): Promise<number> {

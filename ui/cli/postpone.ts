@@ -1,8 +1,9 @@
 import { UpdateError } from '../../protocol/errors.ts';
 import { longestPostponementS } from '../../protocol/operations.ts';
 import { quote } from '../../protocol/version.ts';
+import { durationText } from '../../protocol/words.ts';
 import { type Call, textOf } from './arguments.ts';
-import { durationText, timeText } from './text.ts';
+import { timeText } from './text.ts';
 
 /** Holds automatic updates back for a while, or ends that. */
 export async function postpone(call: Call): Promise<number> {

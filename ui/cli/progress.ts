@@ -1,6 +1,7 @@
 import type { Progress, StepView, UpdateView } from '../../protocol/views.ts';
+import { bytesText, durationText } from '../../protocol/words.ts';
 import { type Screen, styled } from './screen.ts';
-import { bytesText, columnsOf, cutTo, durationText } from './text.ts';
+import { columnsOf, cutTo } from './text.ts';
 
 export interface ProgressView {
   show(update: UpdateView): void;

@@ -1,10 +1,11 @@
 import { updaterText } from '../../protocol/updater.ts';
 import type { Status } from '../../protocol/views.ts';
+import { bytesText, durationText, headlineOf, isNews, stateWords } from '../../protocol/words.ts';
 import type { Call } from './arguments.ts';
 import { follow } from './follow.ts';
 import { showProgress } from './progress.ts';
 import { type Piece, type Screen, styled } from './screen.ts';
-import { bytesText, durationText, timeText, versionText, wrapped } from './text.ts';
+import { timeText, versionText, wrapped } from './text.ts';
 
 /** Everything at a glance; with --follow, each change until it is ended from outside. */
 export async function status(call: Call): Promise<number> {
@@ -34,30 +35,6 @@ async function followStatus({ daemon, screen }: Call): Promise<number> {
     }
   }
   return 0;
-}
-
-const stateWords: Readonly<Record<Status['state'], string>> = {
-  idle: 'at rest',
-  checking: 'asking the server',
-  download: 'downloading',
-  verify: 'checking signature and content',
-  unpack: 'unpacking',
-  snapshot: 'copying what the update will change',
-  stop: 'stopping the services',
-  install: 'installing',
-  reboot: 'rebooting',
-  confirm: 'on trial: seeing whether all is well',
-  undo: 'seeing what an undo may take back',
-  rollback: 'putting the earlier release back',
-  restored: 'checking what was put back',
-  stuck: 'stuck: the box could not be put right by itself',
-};
-
-const isNews = ({ available, installed }: Status): boolean => (available?.version ?? 0) > (installed ?? 0);
-
-function headlineOf(now: Status): string {
-  if (now.state !== 'idle') return stateWords[now.state] ?? now.state;
-  return isNews(now) ? 'at rest, an update is available' : 'at rest';
 }
 
 /** Rows of a name and what there is to say, aligned and broken to fit. */

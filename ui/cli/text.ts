@@ -38,23 +38,6 @@ export function wrapped(text: string, columns: number): string[] {
   return lines;
 }
 
-/** `25.9 MB`; powers of ten, as on the box of a memory card. */
-export function bytesText(bytes: number): string {
-  const [unit, size] = [['GB', 1e9] as const, ['MB', 1e6] as const, ['kB', 1e3] as const].find(
-    ([, unitSize]) => bytes >= unitSize,
-  ) ?? ['bytes', 1];
-  return `${size === 1 ? bytes : (bytes / size).toFixed(1)} ${unit}`;
-}
-
-/** `12 s`, `3 min 20 s`, `2 h 5 min`, `4 days`. */
-export function durationText(seconds: number): string {
-  const s = Math.max(0, Math.round(seconds));
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  if (s < 2 * 86_400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-  return `${Math.floor(s / 86_400)} days`;
-}
-
 /** `2019-02-15 02:16 UTC`, from the ISO text of a daemon; what is none stays as it is. */
 export const timeText = (iso: string): string =>
   /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(iso) ? `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC` : iso;

@@ -1,7 +1,8 @@
 import type { PathList } from '../../protocol/views.ts';
+import { bytesText } from '../../protocol/words.ts';
 import type { Call } from './arguments.ts';
 import { styled } from './screen.ts';
-import { bytesText, versionText } from './text.ts';
+import { versionText } from './text.ts';
 
 /** What a rollback would do now: nothing is changed. */
 export async function showUndoPlan({ screen, daemon }: Call): Promise<number> {

@@ -1,7 +1,8 @@
 import { errorCodes, isErrorCode } from '../../protocol/error-codes.ts';
 import type { HistoryEntry, Outcome } from '../../protocol/views.ts';
+import { durationText, verdictText } from '../../protocol/words.ts';
 import { type Screen, styled } from './screen.ts';
-import { durationText, versionText } from './text.ts';
+import { versionText } from './text.ts';
 
 /** What the person wanted: the new release, or the earlier one back. */
 export type Wish = 'install' | 'rollback';
@@ -18,20 +19,6 @@ export function exitCodeOf({ outcome, because }: HistoryEntry, wish: Wish): numb
   return errorCodes[because.code].exit;
 }
 
-const sentences: Readonly<Record<Outcome, (entry: HistoryEntry) => string>> = {
-  confirmed: ({ to }) => `Release ${versionText(to)} is installed and confirmed.`,
-  'rolled back': ({ to, from }) => `Release ${versionText(to)} did not hold; the box was put back to ${nameOf(from)}.`,
-  undone: ({ to, from }) => `Release ${versionText(to)} was undone; the box runs ${nameOf(from)} again.`,
-  refused: ({ to }) => `Release ${versionText(to)} was refused; nothing was changed.`,
-  'held back': ({ to }) => `The update to ${versionText(to)} was held back; nothing was changed.`,
-  failed: ({ to, step }) =>
-    step === 'undo'
-      ? `Release ${versionText(to)} was not undone; nothing was changed.`
-      : `The update to ${versionText(to)} failed in step ${step}.`,
-  cancelled: ({ to }) => `The update to ${versionText(to)} was cancelled; nothing was changed.`,
-};
-const nameOf = (version: number | null): string => (version === null ? 'the earlier release' : versionText(version));
-
 /** Says how an update ended: in prose, with the reason on standard error, or as the last line of JSON. */
 export function showVerdict(screen: Screen, entry: HistoryEntry, wish: Wish): void {
   if (screen.json) {
@@ -39,7 +26,7 @@ export function showVerdict(screen: Screen, entry: HistoryEntry, wish: Wish): vo
     return;
   }
   const good = exitCodeOf(entry, wish) === 0;
-  screen.line(styled(good ? 'green' : 'red', sentences[entry.outcome]?.(entry) ?? `Update ended: ${entry.outcome}.`));
+  screen.line(styled(good ? 'green' : 'red', verdictText(entry, versionText)));
   if (entry.outage_s !== null) screen.line(`The services were down for ${durationText(entry.outage_s)}.`);
   if (entry.kept_aside) {
     const { folder, paths } = entry.kept_aside;

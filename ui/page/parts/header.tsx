@@ -1,0 +1,80 @@
+import type { Fault } from '../../../protocol/views.ts';
+import { durationText, headlineOf, isNews } from '../../../protocol/words.ts';
+import { useBox } from '../box.ts';
+import { t } from '../strings.ts';
+import { Time, timeText, Version } from '../times.tsx';
+
+/** So much may the clock of the box be off before it is said, seconds: answers take their time. */
+const clockSlackS = 120;
+
+/** Which box this is, what it runs, and how it is: at a glance. */
+export function Header({ signOut }: { signOut: () => void }) {
+  const { status, history, open } = useBox();
+  const { box, installed } = status;
+  const confirmed = history.find(({ outcome }) => outcome === 'confirmed');
+  const model = [box.hardware, box.kind === 'scratch' ? t.head.scratch : null].filter(Boolean).join(' · ');
+  return (
+    <header class="head">
+      <div class="who">
+        <h1>{box.name}</h1>
+        <p>{model}</p>
+      </div>
+      <p class={`state ${open ? moodOf(status) : 'away'}`} role="status">
+        <span class="lamp" aria-hidden="true" />
+        <strong>{open ? headlineOf(status) : t.line.away}</strong>
+      </p>
+      <dl class="facts">
+        <div>
+          <dt>{t.head.runs}</dt>
+          <dd>
+            <Version of={installed} />
+          </dd>
+        </div>
+        <div>
+          <dt>{t.head.confirmed}</dt>
+          <dd>{confirmed ? <Time at={confirmed.ended_at} /> : t.head.notYet}</dd>
+        </div>
+      </dl>
+      <p class="line">
+        {open ? t.line.open : t.line.lost}
+        {!open && <small> {t.line.stale(timeText(status.at))}</small>}
+        <button type="button" class="plain" onClick={signOut}>
+          {t.head.signOut}
+        </button>
+      </p>
+    </header>
+  );
+}
+
+function moodOf(status: ReturnType<typeof useBox>['status']): 'good' | 'news' | 'busy' | 'bad' {
+  if (status.state === 'stuck' || status.warnings.length > 0) return 'bad';
+  if (status.state !== 'idle') return 'busy';
+  return isNews(status) ? 'news' : 'good';
+}
+
+/** What a person should see before all else: warnings, and a clock that is off. */
+export function Warnings() {
+  const { status, heardMs } = useBox();
+  const heardAt = Date.now() - (performance.now() - heardMs);
+  const offS = Math.abs(Date.parse(status.at) - heardAt) / 1000;
+  const clock = status.gates.find(({ name }) => name === 'clock');
+  return (
+    <>
+      {status.warnings.map((fault: Fault) => (
+        <div key={fault.code + fault.message} class="note bad" role="alert">
+          <p>
+            <strong>{t.head.needsYou}:</strong> {fault.message}
+          </p>
+          <p>
+            {t.todo} {fault.todo}. <code>{fault.code}</code>
+          </p>
+        </div>
+      ))}
+      {offS > clockSlackS ? (
+        <p class="note warn">{t.head.clockOff(durationText(offS))}</p>
+      ) : (
+        clock?.value.includes('not told') && <p class="note warn">{t.head.clockUnknown}</p>
+      )}
+    </>
+  );
+}

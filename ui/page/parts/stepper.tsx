@@ -1,0 +1,97 @@
+import type { LogLine, Progress, StepView, UpdateView } from '../../../protocol/views.ts';
+import { bytesText, durationText } from '../../../protocol/words.ts';
+import { useBox } from '../box.ts';
+import { expectedS } from '../expectation.ts';
+import { t } from '../strings.ts';
+import { useSeconds, versionText } from '../times.tsx';
+import { FaultNote } from './action.tsx';
+
+const ways = ['undo', 'rollback', 'restored'];
+
+/** The way of an update: what is done, what happens now, what comes next, and whether the power may be cut. */
+export function Stepper({ update, log }: { update: UpdateView; log: readonly LogLine[] }) {
+  const { status, heardMs, open, history } = useBox();
+  const passedS = useSeconds(heardMs);
+  const now = update.steps.find(({ state }) => state === 'now');
+  const back = update.steps.some(({ name, state }) => ways.includes(name) && state !== 'to do');
+  const key = now?.name ?? 'confirm';
+  const usual = back ? null : expectedS(history);
+  const from = update.from === null ? t.noVersion : String(update.from);
+  return (
+    <section id="steps" class="card" aria-labelledby="steps-title">
+      <h2 id="steps-title">{back ? t.steps.undoing(from) : t.steps.title(from, String(update.to))}</h2>
+      <p class="muted">
+        {t.steps.by[update.by]}
+        {usual !== null && `, ${t.steps.usually(usual.allS)}`}
+      </p>
+      <div class="calm" aria-live="polite">
+        <p>{update.step === 'stuck' ? t.steps.stuck : t.happening[key]}</p>
+        {now && <p>{t.powerCut[key]}</p>}
+      </div>
+      {!open && status.state !== 'idle' && <p class="note warn">{t.line.awayMore}</p>}
+      {update.because && <FaultNote fault={update.because} kind="warn" />}
+      <ol class="steps">
+        {update.by !== 'file' && <Row step={{ name: 'check', state: 'done', seconds: null }} />}
+        {update.steps.map((step) => (
+          <Row key={step.name} step={step} progress={update.progress} passedS={open ? passedS : 0} />
+        ))}
+      </ol>
+      <Output log={log} />
+    </section>
+  );
+}
+
+type AnyStep = Omit<StepView, 'name'> & { readonly name: StepView['name'] | 'check' };
+
+function Row({ step, progress = null, passedS = 0 }: { step: AnyStep; progress?: Progress | null; passedS?: number }) {
+  const { name, state, seconds } = step;
+  const isNow = state === 'now';
+  const time = seconds === null ? '' : durationText(seconds + (isNow ? passedS : 0));
+  return (
+    <li class={state.replace(' ', '-')} aria-current={isNow ? 'step' : undefined}>
+      <span class="name">{t.stepNames[name]}</span>
+      <span class="word">{t.steps.states[state]}</span>
+      <span class="time">{time}</span>
+      {isNow && progress && <Bar progress={progress} passedS={passedS} label={t.stepNames[name]} />}
+    </li>
+  );
+}
+
+function Bar({ progress, passedS, label }: { progress: Progress; passedS: number; label: string }) {
+  const { done, unit, bytes_per_s: speed, text } = progress;
+  const total = unit === 'percent' ? 100 : progress.total;
+  const leftS = unit === 'bytes' && total && speed ? (total - done) / speed - passedS : null;
+  const amount =
+    unit === 'bytes'
+      ? `${bytesText(done)}${total ? ` / ${bytesText(total)}` : ''}`
+      : unit === 'seconds'
+        ? `${durationText(done)}${total ? ` / ${durationText(total)}` : ''}`
+        : `${Math.floor(done)} %`;
+  const speedText = speed ? `${bytesText(speed)}/s` : '';
+  return (
+    <div class="bar">
+      <progress aria-label={label} max={total ?? undefined} value={total ? Math.min(done, total) : undefined} />
+      <span>
+        {[amount, speedText, leftS !== null && leftS > 1 ? t.steps.left(leftS) : '', text].filter(Boolean).join(' · ')}
+      </span>
+    </div>
+  );
+}
+
+const scriptMark = 'install_update.sh: ';
+
+/** What the installation prints, as it does. */
+function Output({ log }: { log: readonly LogLine[] }) {
+  const { status } = useBox();
+  const begun = log.findLastIndex(({ text }) => text.startsWith('update begun') || text.startsWith('step'));
+  const lines = log.slice(Math.max(0, begun)).filter(({ text }) => text.startsWith(scriptMark));
+  const live = status.state === 'install';
+  if (lines.length === 0 && !live) return null;
+  return (
+    <details class="output" open={live}>
+      <summary>{t.steps.output}</summary>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be in reach of the keyboard */}
+      <pre tabIndex={0}>{lines.map(({ text }) => text.slice(scriptMark.length)).join('\n') || t.steps.noOutput}</pre>
+    </details>
+  );
+}

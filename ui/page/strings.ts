@@ -1,0 +1,216 @@
+/** Everything that the page says by itself, in one place: another language is another file of this shape. */
+import type { Outcome, UpdateStep } from '../../protocol/views.ts';
+import { durationText } from '../../protocol/words.ts';
+
+type Steps = Readonly<Record<UpdateStep | 'check', string>>;
+
+const stepNames: Steps = {
+  check: 'Check',
+  download: 'Download',
+  verify: 'Verify',
+  unpack: 'Unpack',
+  snapshot: 'Snapshot',
+  stop: 'Stop services',
+  install: 'Install',
+  reboot: 'Reboot',
+  confirm: 'Confirm',
+  undo: 'Plan the undo',
+  rollback: 'Put back',
+  restored: 'Check what is back',
+};
+
+const happening: Steps = {
+  check: 'The box asks the server what is newest.',
+  download: 'The package is on its way. The box works as before; nothing has been changed.',
+  verify: 'Signature and content of the package are checked. The box works as before; nothing has been changed.',
+  unpack: 'The package is unpacked beside the running release. Nothing has been changed.',
+  snapshot: 'Everything that the update may change is copied first, so that it can be put back.',
+  stop: 'The services stop. Measuring pauses from here until they run again.',
+  install: 'The release installs itself. After that the box reboots by itself.',
+  reboot: 'The box reboots. This page waits for it, and then tells how it went. There is nothing to do.',
+  confirm: 'The new release is on trial. Only when services and network have proved to be well does it stay.',
+  undo: 'The box sees what it may take back, and what others have changed since.',
+  rollback: 'The earlier release is put back from its copy. After that the box reboots by itself.',
+  restored: 'The earlier release is back. The box checks that it is whole and that its services run.',
+};
+
+const untouched = 'The power may be cut at any time: the box goes on with this afterwards, or drops it.';
+const putsBack = 'The power may be cut at any time: the box then puts the earlier release back by itself.';
+const goesOn = 'The power may be cut at any time: the box goes on with this by itself.';
+const powerCut: Steps = {
+  check: untouched,
+  download: untouched,
+  verify: untouched,
+  unpack: untouched,
+  snapshot: untouched,
+  stop: putsBack,
+  install: putsBack,
+  reboot: goesOn,
+  confirm: 'The power may be cut at any time: the trial goes on at the next boot.',
+  undo: goesOn,
+  rollback: goesOn,
+  restored: goesOn,
+};
+
+const outcomes: Readonly<Record<Outcome, string>> = {
+  confirmed: 'Confirmed',
+  'rolled back': 'Put back',
+  undone: 'Undone',
+  refused: 'Refused',
+  'held back': 'Held back',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
+};
+
+export const t = {
+  locale: 'en-GB',
+  stepNames,
+  happening,
+  powerCut,
+  outcomes,
+  todo: 'What to do:',
+  atWork: 'at work',
+  close: 'Close',
+  never: 'Never mind',
+  loading: 'Asking the box …',
+  noVersion: 'nothing that says its version',
+  unknown: 'not known',
+  more: (count: number) => `and ${count} more`,
+
+  line: {
+    open: 'Live',
+    lost: 'Connection lost; trying again',
+    stale: (at: string) => `What you see is of ${at}.`,
+    away: 'The box does not answer',
+    awayMore: 'The page tries again by itself. Is this device still on the network of the box?',
+    faultMessage: 'The box does not answer.',
+    faultTodo: 'stay near its Wi-Fi and try again',
+    oddAnswer: (status: number) => `The box answered with status ${status}, which this page does not understand.`,
+  },
+
+  head: {
+    runs: 'Runs',
+    confirmed: 'Last confirmed boot',
+    notYet: 'none yet',
+    scratch: 'a scratch box, not a real one',
+    clockOff: (by: string) => `The clock of the box is ${by} off from that of this device.`,
+    clockUnknown: 'The network has not told the box the time: its times may be wrong.',
+    needsYou: 'Needs a person',
+    signOut: 'Sign out',
+  },
+
+  update: {
+    title: 'Update',
+    running: 'Running',
+    available: 'Available',
+    none: 'nothing newer',
+    notAsked: 'not asked since the box started',
+    noServer: 'no server is set; upload a package below',
+    size: 'Size',
+    notes: 'Notes',
+    signer: 'Signed by',
+    signerLater: 'is checked against the pinned keys, after the download',
+    takes: 'Will take',
+    takesUsually: (all: string, outage: string | null) =>
+      `about ${all} on this box${outage === null ? '' : `; services pause for about ${outage}`}`,
+    takesUnknown: 'not known: no update has been confirmed on this box yet',
+    lastCheck: 'Last asked',
+    nextCheck: 'Asks next',
+    check: 'Check now',
+    install: 'Install …',
+    again: 'Install again …',
+    later: 'Later …',
+    cancel: 'Cancel the update',
+    whyNoInstall: 'There is nothing newer to install.',
+    whyNoServer: 'No update server is set.',
+    whyBusy: 'An update is under way.',
+    whyAsking: 'The box is asking already.',
+    whyLost: 'The box does not answer.',
+    whyNoCancel: 'It has begun to change the box: it now ends by itself, well or put back.',
+    whyNoLater: 'There is nothing newer that could wait.',
+    asked: { news: 'There is something newer.', none: 'Asked: there is nothing newer.' },
+    confirmTitle: (version: string) => `Install ${version}?`,
+    confirmText: 'The box downloads and checks the release, copies what it may change, installs it and reboots.',
+    confirmSafe: 'If anything fails, or the power goes, the earlier release is put back by itself.',
+    overrides: 'You go past what holds automatic updates back:',
+    failedBefore: 'This release failed on this box before.',
+    go: 'Install now',
+    postponed: (until: string) => `No automatic update until ${until}`,
+    endPostponement: 'End this',
+    laterTitle: 'Update later',
+    laterText: 'The box does not update by itself for a while. A person may install all the same.',
+    laterFor: 'For',
+    laterReason: 'Reason (for who comes next)',
+    laterGo: 'Postpone',
+    spans: [
+      [4 * 3600, '4 hours'],
+      [86_400, '1 day'],
+      [3 * 86_400, '3 days'],
+      [7 * 86_400, '1 week'],
+      [14 * 86_400, '2 weeks'],
+    ] as const,
+  },
+
+  steps: {
+    title: (from: string, to: string) => `${from} → ${to}`,
+    undoing: (to: string) => `Back to ${to}`,
+    states: { done: 'done', now: 'now', 'to do': 'to do', failed: 'failed' } as const,
+    by: { schedule: 'begun by the schedule', person: 'begun by a person', file: 'begun from a file' } as const,
+    left: (s: number) => `about ${durationText(s)} left`,
+    usually: (s: number) => `usually ${durationText(s)} in all`,
+    next: 'Then:',
+    output: 'What the installation prints',
+    noOutput: 'Nothing yet.',
+    stuck: 'The box could not be put right by itself. It tries again at the next boots.',
+  },
+
+  verdict: {
+    title: 'How it ended',
+    outage: (s: number) => `The services were down for ${durationText(s)}.`,
+    kept: (folder: string) => `Changed by others since that update, and now kept in ${folder}:`,
+    cut: (step: UpdateStep, intoS: number | null) =>
+      `Power was lost during "${stepNames[step]}"${intoS === null ? '' : `, ${durationText(intoS)} in`}.`,
+    putBack: (s: number) => `Put back in ${durationText(s)}.`,
+    inStep: (step: UpdateStep) => `In step "${stepNames[step]}":`,
+    fine: 'Well',
+    bad: 'Not installed',
+    dismiss: 'Understood',
+  },
+
+  why: {
+    title: 'Why',
+    words: { open: 'open', overruled: 'overruled', held: 'holds', closed: 'closed' } as const,
+    needs: 'needs',
+    since: (s: number) => `For ${durationText(s)}.`,
+    until: (at: string) => `Until ${at}.`,
+    allOpen: (count: number) => `${count} conditions are as they should be`,
+  },
+
+  history: {
+    title: 'History',
+    none: 'No updates yet.',
+    from: (from: number | null) => (from === null ? 'first installation' : `from ${from}`),
+    outage: 'Services down',
+    took: 'Took',
+    signer: 'Signed by',
+    last: 'What the installation printed last',
+    clock: 'The clock of the box was not set: the times may be years off.',
+    times: 'Seconds in each step',
+  },
+
+  undo: {
+    title: 'Undo',
+    can: (to: string) => `Back to ${to} is possible.`,
+    none: 'There is no earlier release to go back to.',
+    button: 'Undo …',
+    ask: (to: string) => `Go back to ${to}?`,
+    text: 'The services stop, the earlier release is put back, and the box reboots.',
+    held: 'The release that is undone is not installed by itself again.',
+    whole: 'The box is on trial: its folders become what they were, whoever changed them.',
+    restore: 'become what they were before the update',
+    keepAside: 'of these were changed since; a copy is kept aside',
+    leave: 'were changed by others and stay as they are',
+    space: (bytes: string) => `It takes ${bytes} of space while it runs.`,
+    go: 'Undo now',
+  },
+} as const;

@@ -1,6 +1,8 @@
-/** Asks the box: `/api/<operation>`, with the cookie of the session. What goes wrong is a Fault in the daemon's words. */
-import type { Input, OperationName, Output } from '../../protocol/control.ts';
+/** Asks the box, with the cookie of the session. What goes wrong is a Fault in the words of the box. */
+import type { Output } from '../../protocol/control.ts';
+import type { Input } from '../../protocol/operations.ts';
 import type { Fault } from '../../protocol/views.ts';
+import { type Asked, pathOf } from './paths.ts';
 import { t } from './strings.ts';
 
 /** An answer that is no good one. */
@@ -13,13 +15,10 @@ export class Refused extends Error {
   }
 }
 
-/** The address of an operation. */
-export const pathOf = (name: OperationName): string => `/api/${name.replaceAll('_', '-')}`;
-
-export const read = <K extends OperationName>(name: K, query: Record<string, string> = {}): Promise<Output[K]> =>
+export const read = <K extends Asked>(name: K, query: Record<string, string> = {}): Promise<Output[K]> =>
   ask(`${pathOf(name)}?${new URLSearchParams(query)}`, {}) as Promise<Output[K]>;
 
-export const act = <K extends OperationName>(name: K, input: Partial<Input<K>>): Promise<Output[K]> =>
+export const act = <K extends Asked>(name: K, input: Partial<Input<K>> = {}): Promise<Output[K]> =>
   post(pathOf(name), input) as Promise<Output[K]>;
 
 export const post = (path: string, body: unknown): Promise<unknown> =>

@@ -1,5 +1,6 @@
 import { createContext } from 'preact';
 import { useContext, useEffect, useState } from 'preact/hooks';
+import type { PageEvents } from '../../protocol/page.ts';
 import type { Fault, HistoryEntry, LogLine, Status } from '../../protocol/views.ts';
 import { faultFrom, read, sessionOver } from './api.ts';
 import { follow } from './events.ts';
@@ -9,45 +10,78 @@ export interface BoxView {
   readonly status: Status;
   /** When it came, by performance.now. */
   readonly heardMs: number;
-  /** False: the line is broken, and all this may have passed. */
-  readonly open: boolean;
+  /** `away`: the page's server answers, the daemon does not; `lost`: nobody answers. What is shown may have passed. */
+  readonly line: 'open' | 'away' | 'lost';
   /** Past updates, newest first; empty until they have come. */
   readonly history: readonly HistoryEntry[];
 }
 
 export const BoxContext = createContext<BoxView | null>(null);
+/** The log as it grows, oldest first; apart, as it changes often. */
+export const LogContext = createContext<readonly LogLine[]>([]);
 
 /** The box, for all that is shown once it has answered. */
 export const useBox = (): BoxView => useContext(BoxContext)!;
+export const useLog = (): readonly LogLine[] => useContext(LogContext);
 
-/** Follows the box while the page is open: its status, and its history whenever an update ended. */
-export function useLive(): Omit<BoxView, 'status'> & { status: Status | null } {
-  const [seen, setSeen] = useState<{ status: Status | null; heardMs: number }>({ status: null, heardMs: 0 });
-  const [open, setOpen] = useState(false);
-  const [history, setHistory] = useState<readonly HistoryEntry[]>([]);
-  useEffect(
-    () =>
-      follow('/api/events', {
-        event: (name, data) => {
-          if (name === 'status') setSeen({ status: data as Status, heardMs: performance.now() });
-        },
-        line: setOpen,
-        refused: () => dispatchEvent(new Event(sessionOver)),
-      }),
-    [],
-  );
-  const last = seen.status?.last_update;
-  const ended = last ? `${last.id} ${last.outcome} ${last.ended_at}` : '';
+const mostLines = 1000;
+const nobody: Omit<BoxView, 'status'> & { status: Status | null } = {
+  status: null,
+  heardMs: 0,
+  line: 'lost',
+  history: [],
+};
+
+/** Follows the box while the page is open: its status, its log, and its history whenever an update ended. */
+export function useLive(): { box: typeof nobody; log: readonly LogLine[] } {
+  const [box, setBox] = useState(nobody);
+  const [log, setLog] = useState<readonly LogLine[]>([]);
+  const set = (changes: Partial<BoxView>): void => setBox((before) => ({ ...before, ...changes }));
+
   useEffect(() => {
-    // When it fails the line is broken, too; it comes with the next connection.
-    if (ended && open) read('history', { limit: '50' }).then(setHistory, () => {});
-  }, [ended, open]);
-  return { ...seen, open, history };
+    let begins = true;
+    // A new line begins with the last lines of the log again.
+    const add = (line: LogLine): void => {
+      const before = begins;
+      begins = false;
+      setLog((lines) => [...(before ? [] : lines), line].slice(-mostLines));
+    };
+    const take: { readonly [K in keyof PageEvents]: (data: PageEvents[K]) => void } = {
+      status: (status) => set({ status, heardMs: performance.now(), line: 'open' }),
+      log: add,
+      daemon: ({ answers }) => {
+        begins = true;
+        if (!answers) set({ line: 'away' });
+      },
+      session: () => dispatchEvent(new Event(sessionOver)),
+    };
+    return follow('/api/events', {
+      event: (name, data) => take[name as keyof PageEvents]?.(data as never),
+      lost: () => {
+        begins = true;
+        set({ line: 'lost' });
+      },
+      refused: () => dispatchEvent(new Event(sessionOver)),
+    });
+  }, []);
+
+  const last = box.status?.last_update;
+  const ended = last && `${last.id} ${last.outcome} ${last.ended_at}`;
+  useEffect(() => {
+    // When it fails the line is broken, too; it is asked again with the next one.
+    if (box.line === 'open') read('history', { limit: '50' }).then((history) => set({ history }), () => {});
+  }, [ended, box.line]);
+  return { box, log };
 }
 
-/** An answer that is asked for when it is first shown, and again when `when` changes. */
-export function useAnswer<T>(ask: () => Promise<T>, when: unknown): { answer: T | null; fault: Fault | null } {
-  const [state, setState] = useState<{ answer: T | null; fault: Fault | null }>({ answer: null, fault: null });
+interface Answer<T> {
+  readonly answer: T | null;
+  readonly fault: Fault | null;
+}
+
+/** An answer that is asked for when it is first shown, and again when `when` changes; the last one stays meanwhile. */
+export function useAnswer<T>(ask: () => Promise<T>, when: unknown): Answer<T> {
+  const [state, setState] = useState<Answer<T>>({ answer: null, fault: null });
   // biome-ignore lint/correctness/useExhaustiveDependencies: what to ask is the same as long as `when` is
   useEffect(() => {
     let gone = false;
@@ -60,29 +94,4 @@ export function useAnswer<T>(ask: () => Promise<T>, when: unknown): { answer: T 
     };
   }, [when]);
   return state;
-}
-
-const mostLines = 1000;
-
-/** The log as it grows, while `wanted`. */
-export function useLog(wanted: boolean): readonly LogLine[] {
-  const [lines, setLines] = useState<readonly LogLine[]>([]);
-  useEffect(() => {
-    if (!wanted) return;
-    let fresh = true;
-    return follow('/api/log?lines=300&follow=true', {
-      event(name, data) {
-        if (name !== 'log') return;
-        // A new line begins with the last lines again.
-        const begin = fresh;
-        fresh = false;
-        setLines((before) => [...(begin ? [] : before), data as LogLine].slice(-mostLines));
-      },
-      line: (open) => {
-        if (!open) fresh = true;
-      },
-      refused: () => {},
-    });
-  }, [wanted]);
-  return lines;
 }

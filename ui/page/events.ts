@@ -2,8 +2,8 @@
 
 export interface Listener {
   event(name: string, data: unknown): void;
-  /** True: the line stands. False: it broke, and is tried again. */
-  line(open: boolean): void;
+  /** The line broke, or could not be made; it is tried again. */
+  lost(): void;
   /** The session is over; nothing more is tried. */
   refused(): void;
 }
@@ -46,7 +46,6 @@ export function follow(path: string, listener: Listener): () => void {
         lastHeardMs = performance.now();
         clearTimeout(silence);
         silence = setTimeout(() => attempt.abort(), silenceMs);
-        listener.line(true);
         take(value);
       }
     } catch {
@@ -60,7 +59,7 @@ export function follow(path: string, listener: Listener): () => void {
     while (!ended) {
       await connect();
       if (ended) return;
-      listener.line(false);
+      listener.lost();
       await new Promise<void>((resolve) => {
         wake = resolve;
         setTimeout(resolve, pauseMs);

@@ -1,4 +1,4 @@
-import type { Fault } from '../../../protocol/views.ts';
+import type { Fault, Status } from '../../../protocol/views.ts';
 import { durationText, headlineOf, isNews } from '../../../protocol/words.ts';
 import { useBox } from '../box.ts';
 import { t } from '../strings.ts';
@@ -9,10 +9,10 @@ const clockSlackS = 120;
 
 /** Which box this is, what it runs, and how it is: at a glance. */
 export function Header({ signOut }: { signOut: () => void }) {
-  const { status, history, open } = useBox();
-  const { box, installed } = status;
-  const confirmed = history.find(({ outcome }) => outcome === 'confirmed');
-  const model = [box.hardware, box.kind === 'scratch' ? t.head.scratch : null].filter(Boolean).join(' · ');
+  const { status, line } = useBox();
+  const { box, installed, last_confirmed: confirmed } = status;
+  const open = line === 'open';
+  const model = [box.model, box.hardware, box.kind === 'scratch' ? t.head.scratch : null].filter(Boolean).join(' · ');
   return (
     <header class="head">
       <div class="who">
@@ -21,7 +21,7 @@ export function Header({ signOut }: { signOut: () => void }) {
       </div>
       <p class={`state ${open ? moodOf(status) : 'away'}`} role="status">
         <span class="lamp" aria-hidden="true" />
-        <strong>{open ? headlineOf(status) : t.line.away}</strong>
+        <strong>{open ? headlineOf(status) : line === 'away' ? t.line.away : t.line.gone}</strong>
       </p>
       <dl class="facts">
         <div>
@@ -46,7 +46,7 @@ export function Header({ signOut }: { signOut: () => void }) {
   );
 }
 
-function moodOf(status: ReturnType<typeof useBox>['status']): 'good' | 'news' | 'busy' | 'bad' {
+function moodOf(status: Status): 'good' | 'news' | 'busy' | 'bad' {
   if (status.state === 'stuck' || status.warnings.length > 0) return 'bad';
   if (status.state !== 'idle') return 'busy';
   return isNews(status) ? 'news' : 'good';
@@ -57,7 +57,6 @@ export function Warnings() {
   const { status, heardMs } = useBox();
   const heardAt = Date.now() - (performance.now() - heardMs);
   const offS = Math.abs(Date.parse(status.at) - heardAt) / 1000;
-  const clock = status.gates.find(({ name }) => name === 'clock');
   return (
     <>
       {status.warnings.map((fault: Fault) => (
@@ -73,7 +72,7 @@ export function Warnings() {
       {offS > clockSlackS ? (
         <p class="note warn">{t.head.clockOff(durationText(offS))}</p>
       ) : (
-        clock?.value.includes('not told') && <p class="note warn">{t.head.clockUnknown}</p>
+        !status.clock_known && <p class="note warn">{t.head.clockUnknown}</p>
       )}
     </>
   );

@@ -1,7 +1,9 @@
-import type { LogLine, Progress, StepView, UpdateView } from '../../../protocol/views.ts';
+import type { Ref } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { scriptPrefix } from '../../../protocol/page.ts';
+import type { Progress, StepView, UpdateView } from '../../../protocol/views.ts';
 import { bytesText, durationText } from '../../../protocol/words.ts';
-import { useBox } from '../box.ts';
-import { expectedS } from '../expectation.ts';
+import { useBox, useLog } from '../box.ts';
 import { t } from '../strings.ts';
 import { useSeconds, versionText } from '../times.tsx';
 import { FaultNote } from './action.tsx';
@@ -9,26 +11,27 @@ import { FaultNote } from './action.tsx';
 const ways = ['undo', 'rollback', 'restored'];
 
 /** The way of an update: what is done, what happens now, what comes next, and whether the power may be cut. */
-export function Stepper({ update, log }: { update: UpdateView; log: readonly LogLine[] }) {
-  const { status, heardMs, open, history } = useBox();
+export function Stepper({ update }: { update: UpdateView }) {
+  const { status, heardMs, line } = useBox();
+  const open = line === 'open';
   const passedS = useSeconds(heardMs);
   const now = update.steps.find(({ state }) => state === 'now');
   const back = update.steps.some(({ name, state }) => ways.includes(name) && state !== 'to do');
   const key = now?.name ?? 'confirm';
-  const usual = back ? null : expectedS(history);
+  const usualS = back ? null : status.expected?.total_s;
   const from = update.from === null ? t.noVersion : String(update.from);
   return (
     <section id="steps" class="card" aria-labelledby="steps-title">
       <h2 id="steps-title">{back ? t.steps.undoing(from) : t.steps.title(from, String(update.to))}</h2>
       <p class="muted">
         {t.steps.by[update.by]}
-        {usual !== null && `, ${t.steps.usually(usual.allS)}`}
+        {usualS && `, ${t.steps.usually(usualS)}`}
       </p>
       <div class="calm" aria-live="polite">
         <p>{update.step === 'stuck' ? t.steps.stuck : t.happening[key]}</p>
         {now && <p>{t.powerCut[key]}</p>}
       </div>
-      {!open && status.state !== 'idle' && <p class="note warn">{t.line.awayMore}</p>}
+      {!open && <p class="note warn">{now?.name === 'reboot' ? t.steps.rebooting : t.line.awayMore}</p>}
       {update.because && <FaultNote fault={update.because} kind="warn" />}
       <ol class="steps">
         {update.by !== 'file' && <Row step={{ name: 'check', state: 'done', seconds: null }} />}
@@ -36,7 +39,7 @@ export function Stepper({ update, log }: { update: UpdateView; log: readonly Log
           <Row key={step.name} step={step} progress={update.progress} passedS={open ? passedS : 0} />
         ))}
       </ol>
-      <Output log={log} />
+      <Output />
     </section>
   );
 }
@@ -78,20 +81,32 @@ function Bar({ progress, passedS, label }: { progress: Progress; passedS: number
   );
 }
 
-const scriptMark = 'install_update.sh: ';
-
 /** What the installation prints, as it does. */
-function Output({ log }: { log: readonly LogLine[] }) {
+function Output() {
   const { status } = useBox();
-  const begun = log.findLastIndex(({ text }) => text.startsWith('update begun') || text.startsWith('step'));
-  const lines = log.slice(Math.max(0, begun)).filter(({ text }) => text.startsWith(scriptMark));
+  const log = useLog();
+  const begun = status.update ? log.findLastIndex(({ at }) => at < status.update!.started_at) + 1 : 0;
+  const lines = log.slice(begun).filter(({ text }) => text.startsWith(scriptPrefix));
   const live = status.state === 'install';
+  const foot = useRef<HTMLPreElement>(null);
+  useEffect(() => {
+    foot.current?.scrollTo(0, foot.current.scrollHeight);
+  }, [lines.length]);
   if (lines.length === 0 && !live) return null;
   return (
     <details class="output" open={live}>
       <summary>{t.steps.output}</summary>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be in reach of the keyboard */}
-      <pre tabIndex={0}>{lines.map(({ text }) => text.slice(scriptMark.length)).join('\n') || t.steps.noOutput}</pre>
+      <Lines of={lines.map(({ text }) => text.slice(scriptPrefix.length))} foot={foot} />
     </details>
+  );
+}
+
+/** Text as a program printed it; in reach of the keyboard, as it scrolls. */
+export function Lines({ of, foot }: { of: readonly string[]; foot?: Ref<HTMLPreElement> }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be in reach of the keyboard
+    <pre ref={foot} tabIndex={0}>
+      {of.join('\n') || t.steps.noOutput}
+    </pre>
   );
 }

@@ -1,0 +1,72 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { SessionView } from '../../protocol/page.ts';
+import { headlineOf } from '../../protocol/words.ts';
+import { ask, post, sessionOver } from './api.ts';
+import { BoxContext, LogContext, useLive } from './box.ts';
+import { Facts } from './parts/facts.tsx';
+import { Header, Warnings } from './parts/header.tsx';
+import { History } from './parts/history.tsx';
+import { Log } from './parts/log.tsx';
+import { Login } from './parts/login.tsx';
+import { Settings } from './parts/settings.tsx';
+import { Stepper } from './parts/stepper.tsx';
+import { Undo } from './parts/undo.tsx';
+import { UpdateCard } from './parts/update-card.tsx';
+import { Upload } from './parts/upload.tsx';
+import { Verdict } from './parts/verdict.tsx';
+import { Why } from './parts/why.tsx';
+import { t } from './strings.ts';
+
+/** Signs in where it must, then shows the box. */
+export function App() {
+  const [session, setSession] = useState<SessionView | null>(null);
+  const look = (): void => {
+    // Without an answer the page waits: a box that reboots is asked again.
+    ask('/api/session', {}).then(
+      (view) => setSession(view as SessionView),
+      () => setTimeout(look, 2000),
+    );
+  };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once
+  useEffect(() => {
+    look();
+    addEventListener(sessionOver, look);
+    return () => removeEventListener(sessionOver, look);
+  }, []);
+  if (!session) return <p class="waiting">{t.loading}</p>;
+  if (!session.signed_in) return <Login session={session} done={setSession} />;
+  return <Box signOut={() => post('/api/logout', {}).then((view) => setSession(view as SessionView))} />;
+}
+
+function Box({ signOut }: { signOut: () => void }) {
+  const { box, log } = useLive();
+  const { status } = box;
+  useEffect(() => {
+    if (status) document.title = `${headlineOf(status)} – ${status.box.name}`;
+  }, [status]);
+  if (!status) return <p class="waiting">{box.line === 'away' ? t.line.away : t.loading}</p>;
+  return (
+    <BoxContext value={{ ...box, status }}>
+      <LogContext value={log}>
+        <Header signOut={signOut} />
+        <main>
+          <div class="column">
+            <Warnings />
+            <Verdict />
+            {status.update && <Stepper update={status.update} />}
+            <UpdateCard />
+            <Upload />
+            <Undo />
+          </div>
+          <div class="column">
+            <Facts />
+            <Why />
+            <History />
+            <Settings />
+            <Log />
+          </div>
+        </main>
+      </LogContext>
+    </BoxContext>
+  );
+}

@@ -1,0 +1,46 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { HistoryEntry } from '../../../protocol/views.ts';
+import { verdictText } from '../../../protocol/words.ts';
+import { useBox } from '../box.ts';
+import { t } from '../strings.ts';
+import { versionText } from '../times.tsx';
+import { Action, FaultNote } from './action.tsx';
+import { Particulars } from './history.tsx';
+
+const watchedKey = 'watched';
+
+/** How the update that was watched here ended; it stays until it is dismissed, also over a reload or a new session. */
+export function Verdict() {
+  const { status } = useBox();
+  const { update, last_update: last, seq } = status;
+  const [watched, setWatched] = useState(() => sessionStorage.getItem(watchedKey));
+  const watch = (id: string | null): void => {
+    if (id === null) sessionStorage.removeItem(watchedKey);
+    else sessionStorage.setItem(watchedKey, id);
+    setWatched(id);
+  };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: seq stands for the status
+  useEffect(() => {
+    // An undo goes by the name of the update that it takes back.
+    if (update) watch(update.id);
+  }, [update?.id, seq]);
+  if (update || !last || last.id !== watched) return null;
+  const kind = kindOf(last);
+  return (
+    <section id="verdict" class={`card verdict ${kind}`} aria-labelledby="verdict-title" aria-live="assertive">
+      <h2 id="verdict-title">{kind === 'good' ? t.verdict.fine : kind === 'bad' ? t.verdict.bad : t.verdict.title}</h2>
+      <p class="big">{verdictText(last, versionText)}</p>
+      {last.because && <FaultNote fault={last.because} kind="warn" />}
+      <Particulars of={last} />
+      <div class="actions">
+        <Action run={() => watch(null)}>{t.verdict.dismiss}</Action>
+      </div>
+    </section>
+  );
+}
+
+/** `undone` and `cancelled` are what a person wanted: neither good nor bad. */
+function kindOf({ outcome }: HistoryEntry): 'good' | 'bad' | 'plain' {
+  if (outcome === 'confirmed' || outcome === 'undone') return 'good';
+  return outcome === 'cancelled' || outcome === 'held back' ? 'plain' : 'bad';
+}

@@ -1,6 +1,8 @@
-// npm run build: one file a process into dist/, with everything it needs (a box runs no npm install).
+// npm run build: one file a process into dist/, with everything it needs (a box runs no npm install), and the page.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { build as buildPage } from 'vite';
 
 const programs = {
   'opq-updater': 'ui/cli.ts',
@@ -34,3 +36,5 @@ for (const [name, entry] of Object.entries(programs)) {
     logLevel: 'warning',
   });
 }
+
+await buildPage({ configFile: fileURLToPath(new URL('../ui/page/vite.config.ts', import.meta.url)) });

@@ -27,7 +27,6 @@ export function App() {
       () => setTimeout(look, 2000),
     );
   };
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once
   useEffect(() => {
     look();
     addEventListener(sessionOver, look);

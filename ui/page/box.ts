@@ -69,7 +69,11 @@ export function useLive(): { box: typeof nobody; log: readonly LogLine[] } {
   const ended = last && `${last.id} ${last.outcome} ${last.ended_at}`;
   useEffect(() => {
     // When it fails the line is broken, too; it is asked again with the next one.
-    if (box.line === 'open') read('history', { limit: '50' }).then((history) => set({ history }), () => {});
+    if (box.line === 'open')
+      read('history', { limit: '50' }).then(
+        (history) => set({ history }),
+        () => {},
+      );
   }, [ended, box.line]);
   return { box, log };
 }
@@ -82,7 +86,6 @@ interface Answer<T> {
 /** An answer that is asked for when it is first shown, and again when `when` changes; the last one stays meanwhile. */
 export function useAnswer<T>(ask: () => Promise<T>, when: unknown): Answer<T> {
   const [state, setState] = useState<Answer<T>>({ answer: null, fault: null });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what to ask is the same as long as `when` is
   useEffect(() => {
     let gone = false;
     ask().then(

@@ -3,7 +3,6 @@ import { defineConfig } from 'vite';
 /** The page as a few static files that a strict content security policy lets through: nothing inline, nothing from elsewhere. */
 export default defineConfig({
   root: import.meta.dirname,
-  configFile: false,
   base: './',
   logLevel: 'warn',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },

@@ -33,7 +33,13 @@ export function Action({ run, why, kind = 'plain', children }: ActionProps) {
   };
   return (
     <div class="action">
-      <button type="button" class={kind} aria-disabled={blocked} aria-describedby={why ? id : undefined} onClick={click}>
+      <button
+        type="button"
+        class={kind}
+        aria-disabled={blocked}
+        aria-describedby={why ? id : undefined}
+        onClick={click}
+      >
         {children}
         {busy && <span class="dots" role="img" aria-label={t.atWork} />}
       </button>

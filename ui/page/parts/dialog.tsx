@@ -3,15 +3,7 @@ import { useEffect, useId, useRef } from 'preact/hooks';
 import { t } from '../strings.ts';
 
 /** A question in front of the page. Escape and the close button say no; the browser keeps the focus inside. */
-export function Dialog({
-  title,
-  close,
-  children,
-}: {
-  title: string;
-  close: () => void;
-  children: ComponentChildren;
-}) {
+export function Dialog({ title, close, children }: { title: string; close: () => void; children: ComponentChildren }) {
   const id = useId();
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {

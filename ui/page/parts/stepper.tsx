@@ -5,7 +5,7 @@ import type { Progress, StepView, UpdateView } from '../../../protocol/views.ts'
 import { bytesText, durationText } from '../../../protocol/words.ts';
 import { useBox, useLog } from '../box.ts';
 import { t } from '../strings.ts';
-import { useSeconds, versionText } from '../times.tsx';
+import { useSeconds } from '../times.tsx';
 import { FaultNote } from './action.tsx';
 
 const ways = ['undo', 'rollback', 'restored'];
@@ -102,7 +102,7 @@ function Output() {
 }
 
 /** Text as a program printed it; in reach of the keyboard, as it scrolls. */
-export function Lines({ of, foot }: { of: readonly string[]; foot?: Ref<HTMLPreElement> }) {
+export function Lines({ of, foot = null }: { of: readonly string[]; foot?: Ref<HTMLPreElement> }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be in reach of the keyboard
     <pre ref={foot} tabIndex={0}>

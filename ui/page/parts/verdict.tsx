@@ -12,18 +12,17 @@ const watchedKey = 'watched';
 /** How the update that was watched here ended; it stays until it is dismissed, also over a reload or a new session. */
 export function Verdict() {
   const { status } = useBox();
-  const { update, last_update: last, seq } = status;
+  const { update, last_update: last } = status;
   const [watched, setWatched] = useState(() => sessionStorage.getItem(watchedKey));
   const watch = (id: string | null): void => {
     if (id === null) sessionStorage.removeItem(watchedKey);
     else sessionStorage.setItem(watchedKey, id);
     setWatched(id);
   };
-  // biome-ignore lint/correctness/useExhaustiveDependencies: seq stands for the status
   useEffect(() => {
     // An undo goes by the name of the update that it takes back.
     if (update) watch(update.id);
-  }, [update?.id, seq]);
+  }, [update?.id]);
   if (update || !last || last.id !== watched) return null;
   const kind = kindOf(last);
   return (

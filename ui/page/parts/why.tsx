@@ -1,5 +1,5 @@
 import type { Gate } from '../../../protocol/views.ts';
-import { durationText, gatesSummary, gateWordOf } from '../../../protocol/words.ts';
+import { gatesSummary, gateWordOf } from '../../../protocol/words.ts';
 import { useBox } from '../box.ts';
 import { t } from '../strings.ts';
 import { timeText } from '../times.tsx';

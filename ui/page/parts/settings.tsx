@@ -1,0 +1,165 @@
+import { useState } from 'preact/hooks';
+import type { PageSetting, SettingsView } from '../../../protocol/box-views.ts';
+import { act, post, read } from '../api.ts';
+import { useAnswer, useBox } from '../box.ts';
+import { t } from '../strings.ts';
+import { FaultNote } from './action.tsx';
+import { Field, Form } from './form.tsx';
+import { Section } from './section.tsx';
+
+/** When the box updates by itself, whom it trusts, and who may open this page. */
+export function Settings() {
+  const { status } = useBox();
+  const [changes, setChanges] = useState(0);
+  // Another technician may have changed them: a change of the box asks again.
+  const { answer, fault } = useAnswer(() => read('settings'), changes);
+  const { answer: keys } = useAnswer(() => read('keys'), status.warnings.length);
+  return (
+    <Section name="settings" title={t.settings.title} sum={answer && sumOf(answer)}>
+      {fault && <FaultNote fault={fault} />}
+      {answer && (
+        <Automatic key={JSON.stringify(answer.settings)} view={answer} saved={() => setChanges(changes + 1)} />
+      )}
+      <h3>{t.settings.keys}</h3>
+      <ul class="list">
+        {keys?.map(({ name, kind, fingerprint, fault: bad }) => (
+          <li key={name}>
+            <b>{name}</b> {kind}
+            <div class="print">{fingerprint}</div>
+            {bad && <FaultNote fault={bad} kind="warn" />}
+          </li>
+        ))}
+        {keys?.length === 0 && <li>{t.settings.noKeys}</li>}
+      </ul>
+      <h3>{t.settings.server}</h3>
+      <p>
+        <span class="print">{status.server_url ?? t.settings.noServer}</span>
+        <br />
+        <small class="muted">{t.settings.readOnly}</small>
+      </p>
+      <h3>{t.settings.password}</h3>
+      <Password />
+    </Section>
+  );
+}
+
+function sumOf({ settings: { auto_install, window } }: SettingsView): string {
+  if (!auto_install.value) return t.settings.asks;
+  return window.value ? t.settings.within(window.value) : t.settings.byItself;
+}
+
+const dailyPattern = /^(\d{1,2}) (\d{1,2}) \* \* \*$/;
+const two = (n: string | undefined): string => (n ?? '0').padStart(2, '0');
+
+function Automatic({ view: { settings }, saved }: { view: SettingsView; saved: () => void }) {
+  const [, minute, hour] = dailyPattern.exec(settings.schedule.value ?? '') ?? [];
+  const [asks, setAsks] = useState(settings.schedule.value === null ? 'never' : hour ? 'daily' : 'own');
+  const [time, setTime] = useState(hour ? `${two(hour)}:${two(minute)}` : '00:00');
+  const [own, setOwn] = useState(settings.schedule.value ?? '');
+  const [auto, setAuto] = useState(settings.auto_install.value);
+  const [limited, setLimited] = useState(settings.window.value !== null);
+  const [[from = '01:00', to = '05:00'], setWindow] = useState((settings.window.value ?? '01:00-05:00').split('-'));
+  const [said, setSaid] = useState('');
+
+  const schedule = asks === 'never' ? null : asks === 'daily' ? cronOf(time) : own;
+  const save = async () => {
+    setSaid('');
+    await act('settings_set', { schedule, auto_install: auto, window: limited ? `${from}-${to}` : null });
+    setSaid(t.settings.saved);
+    saved();
+  };
+  const overridden = (Object.keys(settings) as PageSetting[]).filter((name) => settings[name].source === 'settings');
+  return (
+    <Form run={save} go={t.settings.save}>
+      <fieldset>
+        <legend>{t.settings.install}</legend>
+        <label class="choice">
+          <input type="radio" name="auto" checked={auto} onChange={() => setAuto(true)} /> {t.settings.byItself}
+        </label>
+        <label class="choice">
+          <input type="radio" name="auto" checked={!auto} onChange={() => setAuto(false)} /> {t.settings.asks}
+        </label>
+      </fieldset>
+      <div class="fields">
+        <label>
+          {t.settings.schedule}
+          <select value={asks} onChange={(event) => setAsks(event.currentTarget.value)}>
+            {Object.entries(t.settings.schedules).map(([value, words]) => (
+              <option key={value} value={value}>
+                {words}
+              </option>
+            ))}
+          </select>
+        </label>
+        {asks === 'daily' && <Field label={t.settings.at} type="time" value={time} set={setTime} required />}
+        {asks === 'own' && <Field label={t.settings.cron} value={own} set={setOwn} required />}
+      </div>
+      <label class="choice">
+        <input type="checkbox" checked={limited} onChange={(event) => setLimited(event.currentTarget.checked)} />{' '}
+        {t.settings.window}
+      </label>
+      {limited && (
+        <div class="fields">
+          <Field label={t.settings.from} type="time" value={from} set={(v) => setWindow([v, to])} required />
+          <Field label={t.settings.to} type="time" value={to} set={(v) => setWindow([from, v])} required />
+        </div>
+      )}
+      <p class="muted">
+        {t.settings.zone}{' '}
+        {overridden.length > 0 && (
+          <button
+            type="button"
+            class="link"
+            onClick={() => act('settings_set', { reset: overridden }).then(saved, () => setSaid(t.line.gone))}
+          >
+            {t.settings.reset}
+          </button>
+        )}
+      </p>
+      <p role="status">{said}</p>
+    </Form>
+  );
+}
+
+const cronOf = (time: string): string => {
+  const [hour, minute] = time.split(':').map(Number);
+  return `${minute} ${hour} * * *`;
+};
+
+function Password() {
+  const [old, setOld] = useState('');
+  const [fresh, setFresh] = useState('');
+  const [said, setSaid] = useState('');
+  const run = async () => {
+    setSaid('');
+    await post('/api/password', { old_password: old, new_password: fresh });
+    setOld('');
+    setFresh('');
+    setSaid(t.settings.changed);
+  };
+  return (
+    <Form run={run} go={t.settings.change}>
+      <div class="fields">
+        <Field
+          label={t.settings.old}
+          type="password"
+          autocomplete="current-password"
+          value={old}
+          set={setOld}
+          required
+        />
+        <Field
+          label={t.login.newPassword(8)}
+          type="password"
+          autocomplete="new-password"
+          minLength={8}
+          maxLength={200}
+          value={fresh}
+          set={setFresh}
+          required
+        />
+      </div>
+      <p role="status">{said}</p>
+    </Form>
+  );
+}

@@ -53,13 +53,13 @@ function Box({ signOut }: { signOut: () => void }) {
             <Warnings />
             <Verdict />
             {status.update && <Stepper update={status.update} />}
-            <UpdateCard />
+            {(!status.update || status.state === 'stuck') && <UpdateCard />}
+            <Why />
             <Upload />
             <Undo />
           </div>
           <div class="column">
             <Facts />
-            <Why />
             <History />
             <Settings />
             <Log />

@@ -3,7 +3,11 @@ import { t } from './strings.ts';
 
 const firstRelease = 1e8;
 const dayTime = new Intl.DateTimeFormat(t.locale, { dateStyle: 'medium', timeStyle: 'short' });
-const clock = new Intl.DateTimeFormat(t.locale, { timeStyle: 'medium' });
+const formats = {
+  day: dayTime,
+  clock: new Intl.DateTimeFormat(t.locale, { timeStyle: 'short' }),
+  seconds: new Intl.DateTimeFormat(t.locale, { timeStyle: 'medium' }),
+} as const;
 
 const isTime = (iso: string): boolean => !Number.isNaN(Date.parse(iso));
 const utc = (iso: string): string => `${new Date(iso).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
@@ -12,11 +16,11 @@ const utc = (iso: string): string => `${new Date(iso).toISOString().slice(0, 19)
 export const timeText = (iso: string): string => (isTime(iso) ? dayTime.format(new Date(iso)) : iso);
 
 /** A moment in the browser's zone; UTC on hover. */
-export function Time({ at, short }: { at: string; short?: boolean }) {
+export function Time({ at, as = 'day' }: { at: string; as?: keyof typeof formats }) {
   if (!isTime(at)) return <span>{at}</span>;
   return (
     <time dateTime={at} title={utc(at)}>
-      {(short ? clock : dayTime).format(new Date(at))}
+      {formats[as].format(new Date(at))}
     </time>
   );
 }

@@ -37,7 +37,7 @@ export function Plot({ name, points, text }: { name: string; points: readonly Po
         <polyline points={line} vector-effect="non-scaling-stroke" />
       </svg>
       <p class="ends">
-        <Time at={first.at} short /> <Time at={last.at} short />
+        <Time at={first.at} as="clock" /> <Time at={last.at} as="clock" />
       </p>
     </figure>
   );

@@ -26,7 +26,7 @@ export function Section({
           <h2 id={id}>{title}</h2>
           {sum && <span class="sum">{sum}</span>}
         </summary>
-        {isOpen && children}
+        {isOpen && <div class="inside">{children}</div>}
       </details>
     </section>
   );

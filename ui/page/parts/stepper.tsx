@@ -3,10 +3,11 @@ import { useEffect, useRef } from 'preact/hooks';
 import { scriptPrefix } from '../../../protocol/page.ts';
 import type { Progress, StepView, UpdateView } from '../../../protocol/views.ts';
 import { bytesText, durationText } from '../../../protocol/words.ts';
+import { act } from '../api.ts';
 import { useBox, useLog } from '../box.ts';
 import { t } from '../strings.ts';
 import { useSeconds } from '../times.tsx';
-import { FaultNote } from './action.tsx';
+import { Action, FaultNote } from './action.tsx';
 
 const ways = ['undo', 'rollback', 'restored'];
 
@@ -39,6 +40,15 @@ export function Stepper({ update }: { update: UpdateView }) {
           <Row key={step.name} step={step} progress={update.progress} passedS={open ? passedS : 0} />
         ))}
       </ol>
+      {update.step !== 'stuck' && (
+        <Action
+          kind="danger"
+          run={() => act('cancel')}
+          why={!open ? t.update.whyLost : update.cancellable ? null : t.update.whyNoCancel}
+        >
+          {t.update.cancel}
+        </Action>
+      )}
       <Output />
     </section>
   );

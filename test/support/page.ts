@@ -4,8 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { t } from '../../ui/page/strings.ts';
-import { uptime } from 'node:os';
-import { openHasher } from '../../ui/web/hash.ts';
 import { it as boxIt, type ScratchBox } from './scratch-box.ts';
 
 const program = fileURLToPath(new URL('../../dist/opq-updater-ui.js', import.meta.url));
@@ -107,7 +105,7 @@ export async function openIn(browser: Browser, server: PageServer, { device = 'd
     timezoneId: 'Pacific/Honolulu',
     ...(bypassCSP ? { bypassCSP } : {}),
   });
-  context.setDefaultTimeout(100_000);
+  context.setDefaultTimeout(40_000);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(String(error.stack)));
@@ -138,10 +136,8 @@ export async function signIn(page: Page, box: ScratchBox, words = password): Pro
 
 /** As root gets it on the box. */
 async function newPin(box: ScratchBox): Promise<string> {
-  const pin = '12345678';
-  const file = { id: String(Math.random()), ...(await openHasher().make(pin)), until_uptime_s: uptime() + 900 };
-  box.write('run/opq-updater/page-pin.json', JSON.stringify(file));
-  return pin;
+  const { last } = await box.cli('page', 'pin');
+  return last.pin;
 }
 
 export const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });

@@ -108,8 +108,9 @@ it('postpones automatic updates with a reason, says so to everybody, and ends th
 }) => {
   const box = await newBox();
   const server = await serveBox(box);
-  const [one, other] = [await openPage(server), await openPage(server, { device: 'phone' })];
+  const one = await openPage(server);
   await signIn(one, box);
+  const other = await openPage(server, { device: 'phone' });
   await signIn(other, box);
   await button(one, t.update.later).click();
   await one.getByLabel(t.update.laterReason).fill('measurement <i>running</i>');

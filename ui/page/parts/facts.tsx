@@ -9,15 +9,13 @@ import { Plot } from './plot.tsx';
 import { Section } from './section.tsx';
 
 const everyMs = 30_000;
+/** Nobody looks at a page that was not touched for so long: asking on would keep its session alive for ever. */
+const untouchedMs = 10 * 60_000;
 
 /** The box itself: what it is, how it feels, and how it felt over the last day. */
 export function Facts() {
   const { status, line } = useBox();
-  const [tick, setTick] = useState(0);
-  useEffect(() => {
-    const timer = setInterval(() => document.visibilityState === 'visible' && setTick((n) => n + 1), everyMs);
-    return () => clearInterval(timer);
-  }, []);
+  const tick = useTick();
   const { answer: facts, fault } = useAnswer(() => read('facts'), `${tick} ${line} ${status.state}`);
   return (
     <Section
@@ -30,6 +28,28 @@ export function Facts() {
       {facts && <Table facts={facts} />}
     </Section>
   );
+}
+
+/** Grows every half minute, as long as somebody is there. */
+function useTick(): number {
+  const [tick, setTick] = useState(0);
+  useEffect(() => {
+    let touchedMs = performance.now();
+    const touch = () => {
+      touchedMs = performance.now();
+    };
+    const events = ['pointerdown', 'keydown', 'scroll'] as const;
+    for (const name of events) addEventListener(name, touch, { passive: true });
+    const timer = setInterval(() => {
+      const there = document.visibilityState === 'visible' && performance.now() - touchedMs < untouchedMs;
+      if (there) setTick((n) => n + 1);
+    }, everyMs);
+    return () => {
+      clearInterval(timer);
+      for (const name of events) removeEventListener(name, touch);
+    };
+  }, []);
+  return tick;
 }
 
 function sumOf({ temperature_c, services, disks }: BoxFacts): string {

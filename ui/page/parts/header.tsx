@@ -36,7 +36,7 @@ export function Header({ signOut }: { signOut: () => void }) {
         </div>
       </dl>
       <p class="line">
-        {open ? t.line.open : t.line.lost}
+        <span>{open ? t.line.open : t.line.lost}</span>
         {!open && <small> {t.line.stale(timeText(status.at))}</small>}
         <button type="button" class="plain" onClick={signOut}>
           {t.head.signOut}

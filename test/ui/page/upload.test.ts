@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { expect } from 'vitest';
+import { packageName, signatureName } from '../../../protocol/version.ts';
+import { t } from '../../../ui/page/strings.ts';
+import { button, it, signIn, unfold, verdict } from '../../support/page.ts';
+import { oldRelease } from '../../support/scratch-box.ts';
+import { noise, release } from '../../support/scratch-release.ts';
+
+const next = 1_550_200_000;
+const files = 'input[type=file]';
+
+it('brings a package to a box without a server over a line that breaks, and installs it only when told to', async ({
+  publisher,
+  newBox,
+  serveBox,
+  openPage,
+}) => {
+  const path = await publisher.stick(release(next, { data: { noise: noise(5_000_000) } }));
+  const { length } = await readFile(path);
+  expect(length).toBeGreaterThan(2_000_000); // more than goes in one request
+  const box = await newBox({ config: { server_url: null } });
+  const page = await openPage(await serveBox(box), { device: 'phone' });
+  await signIn(page, box);
+  await page.locator('#update').getByText(t.update.noServer).waitFor();
+  await unfold(page, 'upload');
+
+  const offsets: number[] = [];
+  let cuts = 0;
+  await page.route(/\/api\/upload\?offset=/, (route) => {
+    const offset = Number(new URL(route.request().url()).searchParams.get('offset'));
+    offsets.push(offset);
+    return offset > 0 && cuts++ === 0 ? route.abort() : route.continue();
+  });
+  // One after the other, as some phones have it.
+  await page.locator(files).setInputFiles(path);
+  await page.getByText(t.upload.needSignature).waitFor();
+  await page.locator(files).setInputFiles(path.replace(packageName(next), signatureName(next)));
+  await button(page, t.upload.send).click();
+  await page.locator('.brought').getByText(t.upload.states.ready).waitFor();
+  expect(offsets.length).toBeGreaterThan(3);
+  expect(offsets[1]).toBe(offsets[2]);
+  expect(offsets.filter((offset) => offset === 0)).toEqual([0]);
+
+  expect(await box.status()).toMatchObject({ state: 'idle', installed: oldRelease.version, update: null });
+  await page.locator('.brought').getByText('ECDSA').waitFor();
+  await page.locator('.brought').getByRole('button', { name: t.update.install }).click();
+  await button(page, t.update.go).click();
+  await verdict(page).getByText(t.verdict.fine).waitFor();
+  expect((await box.status()).installed).toBe(next);
+});
+
+it('tells why a package was refused that no pinned key has signed, and leaves no way to install it', async ({
+  publisher,
+  newBox,
+  serveBox,
+  openPage,
+}) => {
+  const path = await publisher.stick(release(next), await publisher.otherKey());
+  const box = await newBox();
+  const page = await openPage(await serveBox(box));
+  await signIn(page, box);
+  await unfold(page, 'upload');
+  await page.locator(files).setInputFiles([path, path.replace(packageName(next), signatureName(next))]);
+  await button(page, t.upload.send).click();
+  await page.locator('.brought').getByText(t.upload.states.refused).waitFor();
+  await page.locator('.brought').getByText('SIGNATURE_INVALID').waitFor();
+  expect(await page.locator('.brought').getByRole('button', { name: t.update.install }).count()).toBe(0);
+  await page.locator('.brought').getByRole('button', { name: t.upload.discard }).click();
+  await page.locator('.brought').waitFor({ state: 'detached' });
+  expect((await box.status()).installed).toBe(oldRelease.version);
+});

@@ -17,23 +17,39 @@ import { Verdict } from './parts/verdict.tsx';
 import { Why } from './parts/why.tsx';
 import { t } from './strings.ts';
 
+const lookAgainMs = 1500;
+
 /** Signs in where it must, then shows the box. */
 export function App() {
   const [session, setSession] = useState<SessionView | null>(null);
-  const look = (): void => {
-    // Without an answer the page waits: a box that reboots is asked again.
-    ask('/api/session', {}).then(
-      (view) => setSession(view as SessionView),
-      () => setTimeout(look, 2000),
-    );
-  };
   useEffect(() => {
+    let timer = 0;
+    let wasIn = false;
+    const look = (): void => {
+      clearTimeout(timer);
+      ask('/api/session', {}).then(
+        (answer) => {
+          const view = answer as SessionView;
+          // A new password ends this session as well, and the new one is only on its way: asked once more.
+          if (wasIn && !view.signed_in) timer = setTimeout(look, lookAgainMs);
+          else setSession(view);
+          wasIn = view.signed_in;
+        },
+        // Without an answer the page waits: a box that reboots is asked again.
+        () => {
+          timer = setTimeout(look, lookAgainMs);
+        },
+      );
+    };
     look();
     addEventListener(sessionOver, look);
-    return () => removeEventListener(sessionOver, look);
+    return () => {
+      clearTimeout(timer);
+      removeEventListener(sessionOver, look);
+    };
   }, []);
   if (!session) return <p class="waiting">{t.loading}</p>;
-  if (!session.signed_in) return <Login session={session} done={setSession} />;
+  if (!session.signed_in) return <Login session={session} done={() => dispatchEvent(new Event(sessionOver))} />;
   return <Box signOut={() => post('/api/logout', {}).then((view) => setSession(view as SessionView))} />;
 }
 

@@ -4,7 +4,7 @@ export interface Listener {
   event(name: string, data: unknown): void;
   /** The line broke, or could not be made; it is tried again. */
   lost(): void;
-  /** The session is over; nothing more is tried. */
+  /** The session is over; who shows the login ends this. */
   refused(): void;
 }
 
@@ -32,10 +32,7 @@ export function follow(path: string, listener: Listener): () => void {
     try {
       const headers = { accept: 'text/event-stream' };
       const response = await fetch(path, { headers, signal: attempt.signal, cache: 'no-store' });
-      if (response.status === 401) {
-        ended = true;
-        return listener.refused();
-      }
+      if (response.status === 401) return listener.refused();
       if (!response.ok || !response.body) return;
       const take = parser(listener.event);
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -133,6 +133,7 @@ export const t = {
     asked: { news: 'There is something newer.', none: 'Asked: there is nothing newer.' },
     confirmTitle: (version: string) => `Install ${version}?`,
     confirmText: 'The box downloads and checks the release, copies what it may change, installs it and reboots.',
+    confirmUpload: 'The box checks the package once more, copies what it may change, installs it and reboots.',
     confirmSafe: 'If anything fails, or the power goes, the earlier release is put back by itself.',
     overrides: 'You go past what holds automatic updates back:',
     failedBefore: 'This release failed on this box before.',

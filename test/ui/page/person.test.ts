@@ -50,7 +50,7 @@ it('sets when the box updates by itself, and puts that back to what the configur
   await unfold(page, 'settings');
   await page.getByLabel(t.settings.asks).check();
   await page.getByLabel(t.settings.schedule).selectOption('daily');
-  await page.getByLabel(t.settings.at).fill('03:30');
+  await page.getByLabel(t.settings.at, { exact: true }).fill('03:30');
   await page.getByLabel(t.settings.window).check();
   await button(page, t.settings.save).click();
   await page.getByText(t.settings.reset).waitFor();

@@ -18,7 +18,7 @@ export function InstallDialog({ version, close, upload }: { version: number; clo
   };
   return (
     <Dialog title={t.update.confirmTitle(versionText(version))} close={close}>
-      <p>{t.update.confirmText}</p>
+      <p>{upload ? t.update.confirmUpload : t.update.confirmText}</p>
       <p>{t.update.confirmSafe}</p>
       {status.expected && (
         <p>

@@ -105,7 +105,7 @@ export async function openIn(browser: Browser, server: PageServer, { device = 'd
     timezoneId: 'Pacific/Honolulu',
     ...(bypassCSP ? { bypassCSP } : {}),
   });
-  context.setDefaultTimeout(40_000);
+  context.setDefaultTimeout(100_000);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(String(error.stack)));

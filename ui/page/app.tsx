@@ -23,17 +23,19 @@ const lookAgainMs = 1500;
 export function App() {
   const [session, setSession] = useState<SessionView | null>(null);
   useEffect(() => {
-    let timer = 0;
-    let wasIn = false;
+    let timer: ReturnType<typeof setTimeout>;
+    /** Until when a session that is not there may still be on its way, by performance.now. */
+    let waitUntilMs = 0;
     const look = (): void => {
       clearTimeout(timer);
       ask('/api/session', {}).then(
         (answer) => {
           const view = answer as SessionView;
           // A new password ends this session as well, and the new one is only on its way: asked once more.
-          if (wasIn && !view.signed_in) timer = setTimeout(look, lookAgainMs);
-          else setSession(view);
-          wasIn = view.signed_in;
+          if (view.signed_in) waitUntilMs = Number.POSITIVE_INFINITY;
+          else waitUntilMs = Math.min(waitUntilMs, performance.now() + lookAgainMs);
+          if (view.signed_in || performance.now() >= waitUntilMs) setSession(view);
+          else timer = setTimeout(look, lookAgainMs);
         },
         // Without an answer the page waits: a box that reboots is asked again.
         () => {

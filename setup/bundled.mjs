@@ -1,4 +1,4 @@
-// Which npm packages really end up in the box's programs.
+// Which npm packages really end up in the box's programs and its page.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -12,7 +12,7 @@ import { build } from 'esbuild';
 export async function bundledLibraries(repo) {
   const { metafile } = await build({
     absWorkingDir: repo,
-    entryPoints: ['ui/cli.ts', 'ui/web/main.ts'],
+    entryPoints: ['ui/cli.ts', 'ui/web/main.ts', 'ui/page/main.tsx'],
     bundle: true,
     platform: 'node',
     loader: { '.sh': 'text' },

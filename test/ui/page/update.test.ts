@@ -1,12 +1,11 @@
 import { expect } from 'vitest';
-import { headlineOf, verdictText } from '../../../protocol/words.ts';
+import { headlineOf } from '../../../protocol/words.ts';
 import { t } from '../../../ui/page/strings.ts';
 import { button, current, it, signIn, unfold, verdict } from '../../support/page.ts';
 import { oldRelease } from '../../support/scratch-box.ts';
 import { held, noise, release } from '../../support/scratch-release.ts';
 
 const next = 1_550_100_000;
-const zone = /Jan|Feb|Mar/; // the day of a release, whatever the zone of the browser makes of it
 
 it('watches a whole update on a phone to its verdict, with another technician who came in the middle; then undoes it', async ({
   serve,
@@ -28,7 +27,12 @@ it('watches a whole update on a phone to its verdict, with another technician wh
   await phone.getByText(t.update.whyNoInstall).waitFor();
   await button(phone, t.update.check).click();
   await phone.locator('#update .news').getByText(String(next)).waitFor();
-  expect(await phone.locator('#update .news time').getAttribute('title')).toMatch(/UTC$/);
+  // In the zone of the browser, Hawaii; UTC for who points at it.
+  const made = phone.locator('#update .news time');
+  expect([await made.textContent(), await made.getAttribute('title')]).toEqual([
+    '13 Feb 2019, 13:20',
+    '2019-02-13 23:20:00 UTC',
+  ]);
   await button(phone, t.update.install).click();
   await button(phone, t.update.go).click();
 
@@ -50,9 +54,7 @@ it('watches a whole update on a phone to its verdict, with another technician wh
     await verdict(page).getByText(t.verdict.fine).waitFor();
     await page.locator('.head').getByText(String(next)).waitFor();
   }
-  const [entry] = await box.history();
-  expect(await verdict(phone).textContent()).toMatch(zone);
-  expect(await verdict(phone).textContent()).toContain(verdictText(entry!, String).slice(0, 10));
+  expect(await verdict(phone).locator('.big').textContent()).toContain(String(next));
 
   await button(phone, t.verdict.dismiss).click();
   await verdict(phone).waitFor({ state: 'detached' });
@@ -125,7 +127,8 @@ it('postpones automatic updates with a reason, says so to everybody, and ends th
 
 it('tells that a bad release was put back, and why', async ({ publisher, newBox, serveBox, openPage }) => {
   const failing = release(next, { program: '#!/bin/sh\nexit 1\n' });
-  const box = await newBox();
+  // Its service would be seen alive between two of its ends.
+  const box = await newBox({ config: { health_stable_s: 3 } });
   const page = await openPage(await serveBox(box), { device: 'phone' });
   await signIn(page, box);
   await box.install(await publisher.stick(failing));

@@ -27,7 +27,7 @@ export function Header({ signOut }: { signOut: () => void }) {
         <div>
           <dt>{t.head.runs}</dt>
           <dd>
-            <Version of={installed} />
+            <Version of={installed ?? status.update?.from ?? null} />
           </dd>
         </div>
         <div>

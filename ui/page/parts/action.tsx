@@ -9,7 +9,7 @@ interface ActionProps {
   readonly run: () => unknown;
   /** Why it can't be used now; it then stays in reach of keyboard and reader, to tell. */
   readonly why?: string | null | undefined;
-  readonly kind?: 'main' | 'plain' | 'danger';
+  readonly kind?: 'main' | 'plain' | 'danger' | 'link';
   readonly children: ComponentChildren;
 }
 

@@ -3,7 +3,7 @@ import type { PageSetting, SettingsView } from '../../../protocol/box-views.ts';
 import { act, post, read } from '../api.ts';
 import { useAnswer, useBox } from '../box.ts';
 import { t } from '../strings.ts';
-import { FaultNote } from './action.tsx';
+import { Action, FaultNote } from './action.tsx';
 import { Field, Form } from './form.tsx';
 import { Section } from './section.tsx';
 
@@ -11,15 +11,26 @@ import { Section } from './section.tsx';
 export function Settings() {
   const { status } = useBox();
   const [changes, setChanges] = useState(0);
-  // Another technician may have changed them: a change of the box asks again.
-  const { answer, fault } = useAnswer(() => read('settings'), changes);
+  const [said, setSaid] = useState('');
+  // Another technician may have changed them: what follows from them tells.
+  const follows = status.gates.filter(({ name }) => name === 'automatic' || name === 'window');
+  const seen = [changes, status.next_check_at, ...follows.map(({ limit, open }) => `${limit} ${open}`)].join();
+  const { answer, fault } = useAnswer(() => read('settings'), seen);
   const { answer: keys } = useAnswer(() => read('keys'), status.warnings.length);
   return (
     <Section name="settings" title={t.settings.title} sum={answer && sumOf(answer)}>
       {fault && <FaultNote fault={fault} />}
       {answer && (
-        <Automatic key={JSON.stringify(answer.settings)} view={answer} saved={() => setChanges(changes + 1)} />
+        <Automatic
+          key={JSON.stringify(answer.settings)}
+          view={answer}
+          saved={(words) => {
+            setSaid(words);
+            setChanges(changes + 1);
+          }}
+        />
       )}
+      <p role="status">{said}</p>
       <h3>{t.settings.keys}</h3>
       <ul class="list">
         {keys?.map(({ name, kind, fingerprint, fault: bad }) => (
@@ -51,7 +62,7 @@ function sumOf({ settings: { auto_install, window } }: SettingsView): string {
 const dailyPattern = /^(\d{1,2}) (\d{1,2}) \* \* \*$/;
 const two = (n: string | undefined): string => (n ?? '0').padStart(2, '0');
 
-function Automatic({ view: { settings }, saved }: { view: SettingsView; saved: () => void }) {
+function Automatic({ view: { settings }, saved }: { view: SettingsView; saved: (words: string) => void }) {
   const [, minute, hour] = dailyPattern.exec(settings.schedule.value ?? '') ?? [];
   const [asks, setAsks] = useState(settings.schedule.value === null ? 'never' : hour ? 'daily' : 'own');
   const [time, setTime] = useState(hour ? `${two(hour)}:${two(minute)}` : '00:00');
@@ -59,14 +70,11 @@ function Automatic({ view: { settings }, saved }: { view: SettingsView; saved: (
   const [auto, setAuto] = useState(settings.auto_install.value);
   const [limited, setLimited] = useState(settings.window.value !== null);
   const [[from = '01:00', to = '05:00'], setWindow] = useState((settings.window.value ?? '01:00-05:00').split('-'));
-  const [said, setSaid] = useState('');
 
   const schedule = asks === 'never' ? null : asks === 'daily' ? cronOf(time) : own;
   const save = async () => {
-    setSaid('');
     await act('settings_set', { schedule, auto_install: auto, window: limited ? `${from}-${to}` : null });
-    setSaid(t.settings.saved);
-    saved();
+    saved(t.settings.saved);
   };
   const overridden = (Object.keys(settings) as PageSetting[]).filter((name) => settings[name].source === 'settings');
   return (
@@ -104,19 +112,17 @@ function Automatic({ view: { settings }, saved }: { view: SettingsView; saved: (
           <Field label={t.settings.to} type="time" value={to} set={(v) => setWindow([from, v])} required />
         </div>
       )}
-      <p class="muted">
+      <div class="muted">
         {t.settings.zone}{' '}
         {overridden.length > 0 && (
-          <button
-            type="button"
-            class="link"
-            onClick={() => act('settings_set', { reset: overridden }).then(saved, () => setSaid(t.line.gone))}
+          <Action
+            kind="link"
+            run={() => act('settings_set', { reset: overridden }).then(() => saved(t.settings.saved))}
           >
             {t.settings.reset}
-          </button>
+          </Action>
         )}
-      </p>
-      <p role="status">{said}</p>
+      </div>
     </Form>
   );
 }

@@ -26,9 +26,11 @@ export function Verdict() {
   if (update || !last || last.id !== watched) return null;
   const kind = kindOf(last);
   return (
-    <section id="verdict" class={`card verdict ${kind}`} aria-labelledby="verdict-title" aria-live="assertive">
+    <section id="verdict" class={`card verdict ${kind}`} aria-labelledby="verdict-title">
       <h2 id="verdict-title">{kind === 'good' ? t.verdict.fine : kind === 'bad' ? t.verdict.bad : t.verdict.title}</h2>
-      <p class="big">{verdictText(last, versionText)}</p>
+      <p class="big" role="alert">
+        {verdictText(last, versionText)}
+      </p>
       {last.because && <FaultNote fault={last.because} kind="warn" />}
       <Particulars of={last} />
       <div class="actions">

@@ -37,4 +37,6 @@ for (const [name, entry] of Object.entries(programs)) {
   });
 }
 
+// Else, where the tests build, it would be one for debugging, with the paths of this machine in it.
+process.env.NODE_ENV = 'production';
 await buildPage({ configFile: fileURLToPath(new URL('../ui/page/vite.config.ts', import.meta.url)) });

@@ -353,7 +353,14 @@ const page: readonly Threat[] = [
     number: '39',
     attack: 'Scripts in release notes, names and log lines; the page in a frame',
     outcome: 'the browser runs nothing but the files of the page, in no frame; answers are JSON and never guessed at',
-    tests: { [routes]: ['without a session'] },
+    tests: {
+      [routes]: ['without a session'],
+      'ui/page/update.test.ts': ['shows what a release says of itself as text, whatever is in it'],
+      'ui/page/built.test.ts': [
+        'has nothing inline and nothing from elsewhere, so that the strictest policy lets it through',
+        'never makes markup of text, evaluates it or writes it into the page',
+      ],
+    },
   },
   {
     number: '40',

@@ -125,6 +125,20 @@ it('postpones automatic updates with a reason, says so to everybody, and ends th
   expect((await box.status()).postponed).toBeNull();
 });
 
+it('shows what a release says of itself as text, whatever is in it', async ({ serve, newBox, serveBox, openPage }) => {
+  const notes = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+  const server = await serve();
+  await server.publish(release(next), { notes });
+  const box = await newBox({ config: { server_url: server.url } });
+  const page = await openPage(await serveBox(box));
+  await signIn(page, box);
+  await button(page, t.update.check).click();
+  await page.locator('#update .notes').waitFor();
+  expect(await page.locator('#update .notes').textContent()).toBe(notes);
+  expect(await page.locator('img, script:not([src])').count()).toBe(0);
+  expect(await page.title()).not.toBe('owned');
+});
+
 it('tells that a bad release was put back, and why', async ({ publisher, newBox, serveBox, openPage }) => {
   const failing = release(next, { program: '#!/bin/sh\nexit 1\n' });
   // Its service would be seen alive between two of its ends.

@@ -22,7 +22,7 @@ it('brings a package to a box that reaches no server, over a line that breaks, a
   const page = await openPage(await serveBox(box), { device: 'phone' });
   await signIn(page, box);
   await button(page, t.update.check).click();
-  await page.locator('#update').getByText('SERVER_UNREACHABLE').first().waitFor();
+  await page.locator('#update').getByText('SERVER_UNREACHABLE').waitFor();
   await unfold(page, 'upload');
 
   const offsets: number[] = [];

@@ -1,13 +1,16 @@
 import { useState } from 'preact/hooks';
 import type { Outcome, Status } from '../../../protocol/views.ts';
 import { bytesText, durationText, isNews, verdictText } from '../../../protocol/words.ts';
-import { act } from '../api.ts';
+import { act, Refused } from '../api.ts';
 import { type BoxView, useBox } from '../box.ts';
 import { t } from '../strings.ts';
 import { Time, timeText, Version, versionText } from '../times.tsx';
 import { Action, FaultNote } from './action.tsx';
 import { InstallDialog } from './install-dialog.tsx';
 import { LaterDialog } from './later-dialog.tsx';
+
+/** HTTP status of what is nobody's mistake and no lack of permission: see httpStatusOf in protocol/control.ts. */
+const failedStatus = 422;
 
 /** What runs and what there is, and what a person may do about it. */
 export function UpdateCard() {
@@ -19,8 +22,13 @@ export function UpdateCard() {
   const close = () => setAsks(null);
   const check = async () => {
     setSaid('');
-    const { news } = await act('check', { install: false });
-    setSaid(news ? t.update.asked.news : t.update.asked.none);
+    try {
+      const { news } = await act('check', { install: false });
+      setSaid(news ? t.update.asked.news : t.update.asked.none);
+    } catch (thrown) {
+      // What is wrong with server and network stands on the card already, as the outcome of the last check.
+      if (!(thrown instanceof Refused && thrown.status === failedStatus)) throw thrown;
+    }
   };
   return (
     <section id="update" class="card" aria-labelledby="update-title">

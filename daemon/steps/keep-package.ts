@@ -10,7 +10,7 @@ import { basename, join } from 'node:path';
 import { asUpdateError } from '../../protocol/errors.ts';
 import { packageName, parseInstalledVersion, signatureName } from '../../protocol/version.ts';
 import { readAbout } from '../box/snapshot.ts';
-import { exists, link, move } from '../files.ts';
+import { exists, link, move, syncFolder } from '../files.ts';
 import type { At } from '../machine.ts';
 import type { Places } from '../places.ts';
 import type { Tools } from '../tools.ts';
@@ -23,6 +23,7 @@ export async function keepPackage({ update }: Pick<At<'install'>, 'update'>, { p
     for (const file of [signature, verified]) {
       if (await exists(file)) await move(file, join(places.trial, basename(file)));
     }
+    await syncFolder(places.trial);
   } catch (error) {
     log.warn(`the package is not kept: ${asUpdateError(error).message}`);
   }
@@ -34,6 +35,7 @@ export async function carryPackage({ trial, previous }: Places): Promise<void> {
   for (const name of version === undefined ? [] : [packageName(version), signatureName(version)]) {
     if (await exists(join(previous, name))) await link(join(previous, name), join(trial, name));
   }
+  await syncFolder(trial);
 }
 
 /** What a person may do when the copy of a release is damaged. */

@@ -12,7 +12,7 @@ import { openLog } from '../../daemon/log.ts';
 import { placesUnder } from '../../daemon/places.ts';
 import type { Clock, Resident } from '../../daemon/tools.ts';
 import type { Worker } from '../../daemon/work/worker.ts';
-import { crashBox, rebootMark, startServices } from './box.ts';
+import { crashBox, rebootMark, startServices, textOf } from './box.ts';
 import { unmounted } from './operations.ts';
 
 /** What a person, or the schedule, does to a box at rest. */
@@ -27,7 +27,7 @@ export interface Machine {
   readonly bin: string;
   /** The guard as it is in the repository. */
   readonly guard: string;
-  /** True: a guard that has nothing to decide is not started, but played. */
+  /** True: a guard that decides nothing is played; its own writes have points of their own. */
   readonly quick?: boolean;
   newWorker(): Worker;
   say(line: string): void;
@@ -92,10 +92,7 @@ function goDown(machine: Machine): void {
 
 function guard(machine: Machine, verb: 'boot' | 'watch' | 'shutdown'): void {
   const { root, bin, guard: program, say, quick } = machine;
-  if (quick && (verb === 'shutdown' || !onTrial(root))) {
-    playGuard(root, verb);
-    return;
-  }
+  if (quick && playGuard(root, verb)) return;
   const env = {
     PATH: process.env.PATH,
     OPQ_ROOT: root,
@@ -109,19 +106,36 @@ function guard(machine: Machine, verb: 'boot' | 'watch' | 'shutdown'): void {
   }
 }
 
-const onTrial = (root: string) =>
-  existsSync(join(root, state, 'trial')) && !existsSync(join(root, state, 'trial/guard'));
 const state = 'var/lib/opq-updater';
 const orderly = `${state}/orderly-shutdown`;
 
-/** What the guard does of a box that is not on trial, and of any that goes down. */
-function playGuard(root: string, verb: 'boot' | 'watch' | 'shutdown'): void {
-  if (verb === 'shutdown') writeFileSync(join(root, orderly), '0\n');
-  if (verb !== 'boot') return;
+/** Boots on trial, this one included, when counting them is all that the guard does; undefined when it does more. */
+function onlyCounted(root: string): number | undefined {
+  const trial = (name: string) => join(root, state, 'trial', name);
+  if (existsSync(trial('guard-begun'))) return undefined;
+  const [line = ''] = (textOf(trial('boots')) ?? '').split('\n');
+  const boots = (/^\d{1,9}$/.test(line) ? Number(line) : 0) + 1;
+  const limit = /^trial_boots=(\d{1,9})$/m.exec(textOf(trial('about')) ?? '')?.[1] ?? 3;
+  return boots <= Number(limit) ? boots : undefined;
+}
+
+/** The guard where it decides nothing. @returns false when it has to be started */
+function playGuard(root: string, verb: 'boot' | 'watch' | 'shutdown'): boolean {
+  if (verb === 'watch') return false;
+  if (verb === 'shutdown') {
+    writeFileSync(join(root, orderly), '0\n');
+    return true;
+  }
+  const trial = join(root, state, 'trial');
+  const idle = !existsSync(trial) || existsSync(join(trial, 'guard'));
+  const boots = idle ? 0 : onlyCounted(root);
+  if (boots === undefined) return false;
+  if (!idle) writeFileSync(join(trial, 'boots'), `${boots}\n`);
   mkdirSync(join(root, 'run/opq-updater'), { recursive: true });
   const mark = existsSync(join(root, orderly)) ? 'orderly' : 'cut';
   writeFileSync(join(root, 'run/opq-updater/last-shutdown'), `${mark}\n`);
   rmSync(join(root, orderly), { force: true });
+  return true;
 }
 
 type EndOfRun = 'rest' | 'reboot' | 'known';

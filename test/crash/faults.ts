@@ -4,6 +4,7 @@ import { reasonFor } from './harmless.ts';
 import type { Judges } from './judges.ts';
 import { type Point, pointsAt, safeAfter } from './modes.ts';
 import { type Exhibit, openJudgesFor, recordAll, type Sample, treesOf } from './points.ts';
+import { brokenPromise, namedBy } from './promises.ts';
 import { type Seed, seedsOf } from './seeds.ts';
 import { journalFault, judge } from './verdict.ts';
 import { furnish, type Workshop } from './workshop.ts';
@@ -19,11 +20,17 @@ export async function proveFaults(workshop: Workshop, { names, every }: Sample):
     const { recording, scenario } = exhibit;
     const all = seedsOf(recording.ops);
     changes += all.changes;
-    seeded += all.seeds.length;
     const known = baseline(exhibit);
+    const named = namedBy(recording.base, recording.ops);
+    const broken = brokenPromise(recording.ops, named);
+    if (broken !== undefined) throw new Error(`without any fault: ${broken}`);
+    const sample = all.seeds.filter((_, n) => n % every === 0);
+    console.log(`${scenario.name}: ${all.changes} syncs and pairs, ${all.seeds.length} make other disks`);
+    seeded += sample.length;
     let here = 0;
-    for (const seed of all.seeds.filter((_, n) => n % every === 0)) {
-      if (await isCaught(seed, exhibit, known, judges)) {
+    for (const [n, seed] of sample.entries()) {
+      if (n % 20 === 19) console.log(`  ${n + 1} faults, ${here} caught (${judges.tried} disks)`);
+      if (brokenPromise(seed.ops, named, seed.safe) || (await isCaught(seed, exhibit, known, judges))) {
         caught++;
         here++;
         continue;
@@ -36,7 +43,7 @@ export async function proveFaults(workshop: Workshop, { names, every }: Sample):
         `${scenario.short}: ${seed.what}`,
       ]);
     }
-    console.log(`${scenario.name}: ${here} of ${all.seeds.length} caught (${judges.tried} disks)`);
+    console.log(`${scenario.name}: ${here} of ${sample.length} caught (${judges.tried} disks)`);
   }
   for (const [reason, which] of reasons) console.log(`${which.length} harmless: ${reason}\n  ${which.join('\n  ')}`);
   await judges.close();
@@ -63,7 +70,7 @@ const keyOf = ({ digest }: Point, { saved, saving, begun, ended, undoBegun }: Mo
 
 async function isCaught(seed: Seed, exhibit: Exhibit, known: ReadonlySet<string>, judges: Judges): Promise<boolean> {
   const { base } = exhibit.recording;
-  const { facts, scenario } = exhibit;
+  const { facts } = exhibit;
   const moments = momentsOf(seed, exhibit);
   const fresh: { point: Point; moment: Moment }[] = [];
   for (let done = seed.from; done <= seed.until; done++) {
@@ -75,7 +82,6 @@ async function isCaught(seed: Seed, exhibit: Exhibit, known: ReadonlySet<string>
       if (!known.has(key)) fresh.push({ point, moment });
     }
   }
-  void scenario;
   // The worst first: where everything is lost that was not synced, shortly before it is safe after all.
   fresh.sort((a, b) => rank(a.point) - rank(b.point) || b.point.done - a.point.done);
   let found = false;

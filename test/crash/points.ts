@@ -4,6 +4,7 @@ import type { Disk, Operation } from './disk.ts';
 import { openJudge } from './judge-process.ts';
 import { type Judges, openJudges } from './judges.ts';
 import { type Point, pointsAt, safeAfter } from './modes.ts';
+import { brokenPromise, namedBy } from './promises.ts';
 import { type Recording, record } from './record.ts';
 import { treeOf } from './report.ts';
 import { old, releases, type Scenario, scenarios } from './scenarios.ts';
@@ -126,6 +127,11 @@ async function proveOne({ scenario, recording, moments, facts }: Exhibit, judges
       console.log(describe(scenario.short, ops, point, wrong, log));
     }
   };
+  const broken = brokenPromise(ops, namedBy(base, ops), safe);
+  if (broken !== undefined) {
+    violations++;
+    console.log(`VIOLATION in ${scenario.short}: ${broken}`);
+  }
   for (let n = 0; n <= ops.length; n++) {
     // What is in memory only makes no other disk.
     if (n > 0 && ops[n - 1]!.volatile) continue;

@@ -51,7 +51,7 @@ const nothing = -1;
 
 function swapped(ops: readonly Operation[], first: number, second: number, safe: readonly number[]): Seed | undefined {
   const [a, b] = [ops[first]!, ops[second]!];
-  if (!isOrdered(a, b, first, second, safe)) return undefined;
+  if (!isOrdered(a, b, first, safe)) return undefined;
   const other = ops.map((op, n) => (n === first ? b : n === second ? a : op));
   const after = safeAfter(other);
   const before = safe.map((value, n) => safe[n === first ? second : n === second ? first : n] ?? value);
@@ -62,12 +62,12 @@ function swapped(ops: readonly Operation[], first: number, second: number, safe:
 /**
  * Two changes with no sync between them reach the disk in any order, whatever the program does: with the first of them
  * lost the disk is as if they had changed places, and that is one of the points. The same goes for a sync that does
- * not concern the change before it, or that makes nothing safe that was not.
+ * not concern the change before it, or that makes nothing safe that was not. Between two syncs nobody is told of the
+ * first, and after both it is the same.
  */
-function isOrdered(a: Operation, b: Operation, first: number, second: number, safe: readonly number[]): boolean {
+function isOrdered(a: Operation, b: Operation, first: number, safe: readonly number[]): boolean {
   if (isChange(a)) return b.kind === 'sync' && restsOn(a).some((ino) => covers(b, a, ino));
-  const makesSafe = (n: number) => safe.includes(n + 1);
-  return makesSafe(first) && (isChange(b) || makesSafe(second));
+  return isChange(b) && safe.includes(first + 1);
 }
 
 /** The last number of done operations at which something is safe on the one disk and not on the other; 0 = none. */

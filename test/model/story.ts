@@ -95,6 +95,7 @@ async function rest(machine: Machine, daemon: Daemon, guard: string, boots: numb
 /** Starts the daemon; where the release on trial broke it, the guard counts until it has enough. */
 async function bootUp(machine: Machine, guard: string): Promise<Daemon> {
   for (let n = 0; n <= maxBoots; n++) {
+    await stillness();
     const tools = machine.start();
     mkdirSync(machine.places.run, { recursive: true });
     if (machine.updaterIsBroken()) {
@@ -163,6 +164,14 @@ async function expectNoDeadEnd(machine: Machine, daemon: Daemon, guard: string):
   const { version } = machine.onDisk();
   if (version !== to) throw new Error(`A good release did not get in: ${JSON.stringify(now.updates.at)}`);
   now.stop();
+}
+
+/** What a daemon that is gone had given the system to do is done: it must not get into the life of the next one. */
+async function stillness(): Promise<void> {
+  for (let quiet = 0; quiet < 3; quiet++) {
+    if (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) quiet = -1;
+    await nextTurn();
+  }
 }
 
 const nextTurn = () => new Promise((done) => setImmediate(done));

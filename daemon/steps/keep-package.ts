@@ -10,7 +10,7 @@ import { basename, join } from 'node:path';
 import { asUpdateError } from '../../protocol/errors.ts';
 import { packageName, parseInstalledVersion, signatureName } from '../../protocol/version.ts';
 import { readAbout } from '../box/snapshot.ts';
-import { exists, link, move, syncFolder } from '../files.ts';
+import { exists, link, renameSafely, syncFolder } from '../files.ts';
 import type { At } from '../machine.ts';
 import type { Places } from '../places.ts';
 import type { Tools } from '../tools.ts';
@@ -21,9 +21,8 @@ export async function keepPackage({ update }: Pick<At<'install'>, 'update'>, { p
   const { verified, signature } = packageFiles(places, (await config()).values, update.to);
   try {
     for (const file of [signature, verified]) {
-      if (await exists(file)) await move(file, join(places.trial, basename(file)));
+      if (await exists(file)) await renameSafely(file, join(places.trial, basename(file)));
     }
-    await syncFolder(places.trial);
   } catch (error) {
     log.warn(`the package is not kept: ${asUpdateError(error).message}`);
   }

@@ -9,7 +9,7 @@ import { type Seed, seedsOf } from './seeds.ts';
 import { journalFault, judge } from './verdict.ts';
 import { furnish, type Workshop } from './workshop.ts';
 
-export async function proveFaults(workshop: Workshop, { names, every }: Sample): Promise<number> {
+export async function proveFaults(workshop: Workshop, { names, every, look }: Sample): Promise<number> {
   const furnished = await furnish(workshop);
   const trees = await treesOf(workshop, furnished);
   const exhibits = await recordAll(workshop, furnished, trees);
@@ -20,7 +20,7 @@ export async function proveFaults(workshop: Workshop, { names, every }: Sample):
     const { recording, scenario } = exhibit;
     const all = seedsOf(recording.ops);
     changes += all.changes;
-    const known = baseline(exhibit);
+    const known = look ? new Set<string>() : baseline(exhibit);
     const named = namedBy(recording.base, recording.ops);
     const broken = brokenPromise(recording.ops, named);
     if (broken !== undefined) throw new Error(`without any fault: ${broken}`);
@@ -30,18 +30,21 @@ export async function proveFaults(workshop: Workshop, { names, every }: Sample):
     let here = 0;
     for (const [n, seed] of sample.entries()) {
       if (n % 20 === 19) console.log(`  ${n + 1} faults, ${here} caught (${judges.tried} disks)`);
-      if (brokenPromise(seed.ops, named, seed.safe) || (await isCaught(seed, exhibit, known, judges))) {
+      const promise = brokenPromise(seed.ops, named, seed.safe) !== undefined;
+      const reason = promise ? undefined : reasonFor(seed, exhibit);
+      if (promise || (reason === undefined && (await isCaught(seed, exhibit, known, look ? null : judges)))) {
         caught++;
         here++;
         continue;
       }
-      const reason = reasonFor(seed, exhibit);
       if (reason) explained++;
-      else console.log(`NOT CAUGHT in ${scenario.short} after ${seed.from - 1} operations: ${seed.what}`);
-      reasons.set(reason ?? 'no reason', [
-        ...(reasons.get(reason ?? 'no reason') ?? []),
-        `${scenario.short}: ${seed.what}`,
-      ]);
+      else {
+        const around = recording.ops.slice(Math.max(0, seed.from - 3), seed.from + 2).map(({ note }) => `    ${note}`);
+        console.log(`NOT CAUGHT in ${scenario.short} after ${seed.from - 1} operations: ${seed.what}`);
+        console.log(around.join('\n'));
+      }
+      const which = `${scenario.short} after ${seed.from - 1}: ${seed.what}`;
+      reasons.set(reason ?? 'no reason', [...(reasons.get(reason ?? 'no reason') ?? []), which]);
     }
     console.log(`${scenario.name}: ${here} of ${sample.length} caught (${judges.tried} disks)`);
   }
@@ -68,7 +71,12 @@ function baseline({ recording: { base, ops }, moments }: Exhibit): Set<string> {
 const keyOf = ({ digest }: Point, { saved, saving, begun, ended, undoBegun }: Moment): string =>
   [digest, saved?.text, saving?.text, begun, ended, undoBegun].join('|');
 
-async function isCaught(seed: Seed, exhibit: Exhibit, known: ReadonlySet<string>, judges: Judges): Promise<boolean> {
+async function isCaught(
+  seed: Seed,
+  exhibit: Exhibit,
+  known: ReadonlySet<string>,
+  judges: Judges | null,
+): Promise<boolean> {
   const { base } = exhibit.recording;
   const { facts } = exhibit;
   const moments = momentsOf(seed, exhibit);
@@ -82,6 +90,7 @@ async function isCaught(seed: Seed, exhibit: Exhibit, known: ReadonlySet<string>
       if (!known.has(key)) fresh.push({ point, moment });
     }
   }
+  if (!judges) return false;
   // The worst first: where everything is lost that was not synced, shortly before it is safe after all.
   fresh.sort((a, b) => rank(a.point) - rank(b.point) || b.point.done - a.point.done);
   let found = false;

@@ -22,9 +22,9 @@ const verbs: Record<string, (args: readonly string[]) => Promise<number>> = {
 };
 
 function sampleOf(args: readonly string[]): Sample {
-  const options = { every: { type: 'string', default: '1' } } as const;
+  const options = { every: { type: 'string', default: '1' }, look: { type: 'boolean', default: false } } as const;
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
-  return { names: positionals, every: Number(values.every) };
+  return { names: positionals, every: Number(values.every), look: values.look };
 }
 
 /** With a folder in memory where there is one: thousands of disks are written. */

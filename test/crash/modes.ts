@@ -31,7 +31,8 @@ export interface Tape {
 /** For each operation how many have to be done until it outlives a power cut. */
 export function safeAfter(ops: readonly Operation[]): number[] {
   return ops.map((op, n) => {
-    if (!isChange(op)) return 0;
+    // What is in memory is nothing to make safe.
+    if (!isChange(op) || op.volatile) return 0;
     const each = restsOn(op).map((ino) => {
       const sync = ops.findIndex((later, m) => m > n && !isChange(later) && covers(later, op, ino));
       return sync === -1 ? Number.POSITIVE_INFINITY : sync + 1;

@@ -25,6 +25,8 @@ export interface Sample {
   readonly names: readonly string[];
   /** Each how manieth is tried. */
   readonly every: number;
+  /** True: no box is booted. */
+  readonly look: boolean;
 }
 
 export async function provePoints(workshop: Workshop, { names, every }: Sample): Promise<number> {

@@ -13,6 +13,10 @@ export interface Seed {
   readonly from: number;
   /** and after this number it may not any more. */
   readonly until: number;
+  /** What outlives a cut later than without the fault. */
+  readonly exposes: readonly Operation[];
+  /** What is done before a sync that it was done after. */
+  readonly early: Operation | undefined;
   /** True when the first of those numbers lies between two that changed places: no moment of the recording is like it. */
   readonly swapped: boolean;
 }
@@ -44,7 +48,17 @@ function withoutSync(ops: readonly Operation[], n: number, safe: readonly number
   const less = safeAfter(ops.map((op, m) => (m === n ? { ...sync, what: nothing } : op)));
   const until = lastDifference(safe, less, ops.length);
   if (until === 0) return undefined;
-  return { what: `without ${sync.note}`, ops, safe: less, from: n + 1, until, swapped: false };
+  const exposes = exposedBy(ops, safe, less);
+  return {
+    what: `without ${sync.note}`,
+    ops,
+    safe: less,
+    from: n + 1,
+    until,
+    exposes,
+    early: undefined,
+    swapped: false,
+  };
 }
 
 const nothing = -1;
@@ -56,7 +70,18 @@ function swapped(ops: readonly Operation[], first: number, second: number, safe:
   const after = safeAfter(other);
   const before = safe.map((value, n) => safe[n === first ? second : n === second ? first : n] ?? value);
   const until = Math.max(second, lastDifference(before, after, ops.length));
-  return { what: `${b.note} before ${a.note}`, ops: other, safe: after, from: first + 1, until, swapped: true };
+  const exposes = exposedBy(other, before, after);
+  const early = isChange(b) ? b : undefined;
+  return {
+    what: `${b.note} before ${a.note}`,
+    ops: other,
+    safe: after,
+    from: first + 1,
+    until,
+    exposes,
+    early,
+    swapped: true,
+  };
 }
 
 /**
@@ -70,8 +95,10 @@ function isOrdered(a: Operation, b: Operation, first: number, safe: readonly num
   return isChange(b) && safe.includes(first + 1);
 }
 
-/** The last number of done operations at which something is safe on the one disk and not on the other; 0 = none. */
-function lastDifference(one: readonly number[], other: readonly number[], end: number): number {
-  const last = one.map((after, n) => (after === other[n] ? 0 : Math.min(end, Math.max(after, other[n]!) - 1)));
-  return Math.max(0, ...last);
+/** The last number of done operations at which something is safe without the fault and not with it; 0 = none. */
+function lastDifference(without: readonly number[], faulty: readonly number[], end: number): number {
+  return Math.max(0, ...without.map((after, n) => (faulty[n]! > after ? Math.min(end, faulty[n]! - 1) : 0)));
 }
+
+const exposedBy = (ops: readonly Operation[], without: readonly number[], faulty: readonly number[]): Operation[] =>
+  ops.filter((_, n) => faulty[n]! > without[n]!);

@@ -320,8 +320,11 @@ const box: readonly Threat[] = [
   {
     number: '36c',
     attack: 'The kept copy of the earlier release has rotted',
-    outcome: 'seen before anything is touched; a person may install a good package',
+    outcome: 'seen before anything is touched; the package of that release is kept, and named, for a person to install',
     tests: {
+      'daemon/keep-package.test.ts': [
+        'names the package to install when the copy of its release has rotted, on trial and later',
+      ],
       'daemon/scratch/journal.test.ts': [
         'is stuck, says so, and waits for a person when the copy of the earlier release has rotted',
       ],

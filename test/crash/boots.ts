@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Box } from '../../daemon/box/box.ts';
+import type { Box, Gateway } from '../../daemon/box/box.ts';
 import { type Daemon, startDaemon } from '../../daemon/daemon.ts';
 import { keepBeating } from '../../daemon/heartbeat.ts';
 import { loadConfig } from '../../daemon/load-config.ts';
@@ -29,6 +29,8 @@ export interface Machine {
   readonly guard: string;
   /** True: a guard that decides nothing is played; its own writes have points of their own. */
   readonly quick?: boolean;
+  /** What lies behind its network; default: nothing. */
+  readonly gateway?: Gateway;
   newWorker(): Worker;
   say(line: string): void;
   /** Wall clock at the start, ms. */
@@ -152,7 +154,7 @@ async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Pr
   const never = () => new Promise<never>(() => {});
   const places = placesUnder(root);
   const workers: Worker[] = [];
-  const { box, script } = crashBox(root, bin);
+  const { box, script } = crashBox(root, bin, machine.gateway);
   writeFileSync(join(root, updaterMark), '');
   const tools: Resident = {
     box: new Proxy(box, { get: (target, name: keyof Box) => (known && name !== 'kind' ? never : target[name]) }),

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Box, Service } from '../../daemon/box/box.ts';
+import type { Box, Gateway, Service } from '../../daemon/box/box.ts';
 import { readConditions } from '../../daemon/box/conditions.ts';
 import { scriptRunner } from '../../daemon/box/scratch/script.ts';
 import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../../daemon/box/snapshot.ts';
@@ -16,7 +16,7 @@ import { readIfThere } from '../../daemon/files.ts';
 export const rebootMark = 'run/asked-reboot';
 
 /** @returns the box, and its script, which ends with it */
-export function crashBox(root: string, bin: string) {
+export function crashBox(root: string, bin: string, gateway: Gateway = 'none') {
   const at = (path: string) => join(root, path);
   const environment = { PATH: `${bin}:${process.env.PATH}`, OPQ_BOX_ROOT: root };
   const script = scriptRunner(environment, at('run/script-group'));
@@ -35,7 +35,7 @@ export function crashBox(root: string, bin: string) {
     sizeOf: async () => ({ bytes: 100_000, inodes: 100 }),
     freeBytes: async () => 2 ** 40,
     freeInodes: async () => 2 ** 20,
-    gateway: async () => 'none',
+    gateway: async () => gateway,
     ownUnits: async () => ({}),
     service: async (name) => serviceState(root, name),
     startService: async (name) => startService(root, name),
@@ -69,12 +69,18 @@ function setState(root: string, name: string, text: string): void {
   writeFileSync(stateFile(root, name), text);
 }
 
+/** What stays up, from its first line to its last: here, and of the box that is booted for real. */
+const wholePrograms = [
+  /^#!\/bin\/sh\n# release (\d+) stays\n[\s\S]*\n# end\n$/,
+  /^#!\/bin\/sh\necho "box-config-daemon (\d+) runs"\nexec sleep infinity\n$/,
+];
+
 /** `active` and the release that the program is of, or `failed`. */
 export function startService(root: string, name: string): void {
   const unit = textOf(join(root, units, name));
   if (unit === undefined) return;
   const program = textOf(join(root, /^ExecStart=(.*)$/m.exec(unit)?.[1] ?? 'nowhere')) ?? '';
-  const release = /^#!\/bin\/sh\n# release (\d+) stays\n[\s\S]*\n# end\n$/.exec(program)?.[1];
+  const release = wholePrograms.map((like) => like.exec(program)?.[1]).find(Boolean);
   setState(root, name, release ? `active ${release}` : 'failed');
 }
 

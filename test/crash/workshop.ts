@@ -101,7 +101,7 @@ async function writeCleanBox(root: string, url: string, key: string): Promise<vo
     lutimesSync(join(root, 'etc/systemd/system', path), long, long);
 }
 
-function writePrograms({ bin, quickBin }: Workshop): void {
+export function writePrograms({ bin, quickBin }: Pick<Workshop, 'bin' | 'quickBin'>): void {
   const programs: [string, string, string][] = [
     [
       bin,

@@ -23,6 +23,7 @@ type Plan = Pick<Hardware, 'image' | 'disk'> & Partial<Hardware> & { readonly fo
 export function openMachine({ folder, ...plan }: Plan) {
   let hardware: Hardware = {
     clock: null,
+    log: null,
     serve: {},
     forward: {},
     files: [],

@@ -1,15 +1,11 @@
-import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BoxImage, ensureBoxImage } from './box-image.ts';
-import { ensureImage } from './image.ts';
+import { openBench } from './bench.ts';
 import { pageOf } from './page.ts';
 import { openResults, verdict } from './results.ts';
 import { runScenario } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
-import type { Bench } from './stage.ts';
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -77,30 +73,4 @@ function choose(words: readonly string[]): Scenario[] | string {
   const unknown = words.find((word) => word !== 'quick' && !names.includes(word));
   if (unknown !== undefined) return `expected all, quick or names of scenarios, found ${unknown}: ${names.join(' ')}`;
   return scenarios.filter(({ name, quick }) => words.includes(name) || (quick && words.includes('quick')));
-}
-
-async function openBench(repo: string, cache: string, say: (text: string) => void): Promise<Bench> {
-  // A copy: a build while this runs would take them away.
-  const programs = join(cache, 'programs');
-  await rm(programs, { recursive: true, force: true });
-  await mkdir(programs, { recursive: true });
-  await cp(join(repo, 'dist'), programs, { recursive: true });
-  const name = (await readdir(programs)).find((file) => /^opq-box-updater_.*_all\.deb$/.test(file));
-  const deb = name === undefined ? null : join(programs, name);
-  const tested =
-    deb === null
-      ? 'none'
-      : createHash('sha256')
-          .update(await readFile(deb))
-          .digest('hex')
-          .slice(0, 12);
-  const image = await ensureImage(repo, cache, say);
-  let box: Promise<BoxImage> | undefined;
-  return {
-    ...{ cache, image, programs, deb, tested, say },
-    box() {
-      box ??= ensureBoxImage(cache, image, programs, deb, say);
-      return box;
-    },
-  };
 }

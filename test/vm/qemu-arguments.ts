@@ -6,6 +6,8 @@ export interface Hardware {
   readonly image: string;
   /** A qcow2 file, or `nbd:SOCKET`. */
   readonly disk: string;
+  /** An empty file that takes every write and flush of the disk, as dm-log-writes has them; null = none. */
+  readonly log: string | null;
   /** What the clock chip says at power-on, such as `1970-01-01T00:00:00`; null = this machine's time. */
   readonly clock: string | null;
   /** Port that the guest finds at 10.0.2.100, to the port of this machine's 127.0.0.1 behind it. */
@@ -60,9 +62,8 @@ const kernelWords = [
   'lsm=capability',
 ];
 
-function disks({ disk, files }: Hardware): string[] {
-  const root = {
-    'node-name': 'root',
+function disks({ disk, log, files }: Hardware): string[] {
+  const plain = {
     ...(disk.startsWith('nbd:')
       ? { driver: 'nbd', server: { type: 'unix', path: disk.slice(4) } }
       : { driver: 'qcow2', file: { driver: 'file', filename: disk } }),
@@ -70,9 +71,15 @@ function disks({ disk, files }: Hardware): string[] {
     cache: { direct: false, 'no-flush': false },
     discard: 'unmap',
   };
+  const root = log === null ? plain : { driver: 'blklogwrites', file: plain, log: { driver: 'file', filename: log } };
   return [
     // Not NVMe: in QEMU 7.2 it passes over "force unit access", and what was synced is lost.
-    ...['-blockdev', JSON.stringify(root), '-device', 'virtio-blk-pci,drive=root,serial=root'],
+    ...[
+      '-blockdev',
+      JSON.stringify({ 'node-name': 'root', ...root }),
+      '-device',
+      'virtio-blk-pci,drive=root,serial=root',
+    ],
     ...files.flatMap((file, n) => [
       ...[
         '-blockdev',

@@ -48,7 +48,8 @@ flock --nonblock 9 || { echo "run.sh: another run is under way in $cache" >&2; e
 
 sh setup/prepare.sh
 npm run --silent --if-present deb
-node_modules/.bin/esbuild test/vm/main.ts --bundle --platform=node --target=node20 --format=esm --sourcemap=inline \
-    --log-level=warning --loader:.sh=text --outfile="$cache/harness.mjs"
+node_modules/.bin/esbuild "${OPQ_VM_MAIN:-test/vm/main.ts}" --bundle --platform=node --target=node20 --format=esm \
+    --sourcemap=inline --log-level=warning --loader:.sh=text --outfile="$cache/harness.mjs" \
+    --banner:js='import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
 cd "$from"
 exec node --enable-source-maps "$cache/harness.mjs" "$repo" "$cache" "$@"

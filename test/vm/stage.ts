@@ -33,7 +33,7 @@ export interface Stage {
 /** Sets one scenario up in its own folder: a machine that is off, over `start`, wired to an update server. */
 export async function openStage(
   bench: Bench,
-  { name }: Scenario,
+  { name }: Pick<Scenario, 'name'>,
   start: Image | BoxImage,
   folder: string,
   say: (text: string) => void,

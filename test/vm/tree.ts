@@ -7,10 +7,10 @@ export type Tree = Readonly<Record<string, string>>;
 /** The folders that an update may change on a box as it is configured here. */
 export const updatable = ['/usr/local/box-config-daemon', '/etc/opq', '/etc/systemd/system'] as const;
 
-/** Reads them in the guest. Times of change are left out: an install script sets them anew. */
-export async function readTree(machine: Machine, folders: readonly string[] = updatable): Promise<Tree> {
+/** Reads them in the guest, or wherever `ok` runs its shell. Times of change are left out: an install script sets them anew. */
+export async function readTree(where: Pick<Machine, 'ok'>, folders: readonly string[] = updatable): Promise<Tree> {
   const [entries = '', sums = '', attributes = ''] = (
-    await machine.ok(`shopt -s nullglob
+    await where.ok(`shopt -s nullglob
       set -- ${folders.join(' ')}
       find "$@" -printf '%y %m %U:%G\\t%p\\t%l\\n'; echo ---
       find "$@" -type f -print0 | xargs -0 --no-run-if-empty sha256sum; echo ---

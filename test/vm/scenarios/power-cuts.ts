@@ -6,7 +6,7 @@ import type { Recipe } from '../release.ts';
 import type { Context, Scenario } from '../scenario.ts';
 
 /** Half a megabyte that no packer makes small: an emulated processor needs a second or more for each step. */
-const data = Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`data-${n}`, digits(n, 60_000)]));
+export const data = Object.fromEntries(Array.from({ length: 8 }, (_, n) => [`data-${n}`, digits(n, 60_000)]));
 
 function digits(seed: number, length: number): string {
   let text = '';

@@ -7,7 +7,7 @@ import type { Result } from '../results.ts';
 import { runScenario } from '../run.ts';
 import type { Scenario } from '../scenario.ts';
 import type { Bench } from '../stage.ts';
-import { openRebuilding } from './disk.ts';
+import { openRebuilding, rawCopy } from './disk.ts';
 import { good, next, wholeOf } from './releases.ts';
 import type { Plan, Replayed } from './replay.ts';
 import { judgeHistory } from './verdict.ts';
@@ -46,7 +46,7 @@ export function chooseBoots(all: readonly Replayed[], count: number): Chosen[] {
 /** Boots each of these disks in QEMU, one after the other. */
 export async function bootThem(bench: Bench, image: BoxImage, plan: Plan, chosen: readonly Chosen[]) {
   const results: Result[] = [];
-  const rebuilding = await openRebuilding(plan.base, plan.recording.log, plan.entries, plan.disks);
+  const rebuilding = openRebuilding(await rawCopy(plan.base, plan.disks), plan.recording.log, plan.entries);
   await mkdir(join(bench.cache, 'runs'), { recursive: true });
   try {
     for (const { about, one } of chosen) {

@@ -13,15 +13,19 @@ const sectorBytes = 512;
 /** Of what reaches the disk. */
 const tornShare = 0.2;
 
+/** A copy that a rebuilding may change. */
+export async function rawCopy(disk: string, folder: string): Promise<string> {
+  const copy = join(folder, 'safe.raw');
+  await run('qemu-img', ['convert', '-O', 'raw', disk, copy]);
+  return copy;
+}
+
 /**
  * Makes the disk as it would have been found had the power failed at some point.
- * @param base the disk before the first entry; only read
- * @param folder takes two disks
+ * @param safe the raw disk before the first entry; becomes what is flushed at each point, and is removed at the end
  */
-export async function openRebuilding(base: string, log: string, entries: readonly Entry[], folder: string) {
-  const safe = join(folder, 'safe.raw');
-  const disk = join(folder, 'cut.raw');
-  await run('qemu-img', ['convert', '-O', 'raw', base, safe]);
+export function openRebuilding(safe: string, log: string, entries: readonly Entry[]) {
+  const disk = `${safe}.cut`;
   const from = openSync(log, 'r');
   let done = 0;
 

@@ -43,20 +43,28 @@ export function choosePoints(entries: readonly Entry[], marks: readonly Mark[], 
   const wanted = Object.entries(shares).flatMap(([step, share]) =>
     Array.from({ length: Math.round((share * count) / 100) }, () => step),
   );
-  for (const [turn, step] of wanted.entries()) {
-    const own = windows.filter((window) => window.step === step);
-    for (let tries = 0; tries < 200; tries++) {
-      const { from, to } = own[(turn + tries) % own.length]!;
-      const before = from + Math.floor(random() * (to - from + 1));
+  /** One more in some of the windows; false when there is hardly any left. */
+  const add = (own: readonly Window[], turn: number): boolean => {
+    for (let tries = 0; own.length > 0 && tries < 200; tries++) {
+      const { from, to, step } = own[(turn + tries) % own.length]!;
+      const at = from + Math.floor(random() * (to - from + 1));
       const what = kinds[Math.floor(random() * kinds.length)]!;
-      const point = { before: what === 'flushed' ? lastFlush(entries, before) : before, what, step };
+      const before = what === 'flushed' ? lastFlush(entries, at) : at;
       // Without a write since the flush all three are the same disk.
-      const bare = what !== 'flushed' && lastFlush(entries, before) === before;
-      if (bare || point.before < from || chosen.has(`${point.before} ${what}`)) continue;
-      chosen.set(`${point.before} ${what}`, point);
-      break;
+      const bare = what !== 'flushed' && lastFlush(entries, at) === at;
+      if (bare || before < from || chosen.has(`${before} ${what}`)) continue;
+      chosen.set(`${before} ${what}`, { before, what, step });
+      return true;
     }
-  }
+    return false;
+  };
+  for (const [turn, step] of wanted.entries())
+    add(
+      windows.filter((window) => window.step === step),
+      turn,
+    );
+  // A step may be too short for its share.
+  while (chosen.size < count) if (!add(windows, chosen.size)) break;
   const inOrder = [...chosen.values()].sort((a, b) => a.before - b.before);
   return inOrder.map((point, i) => ({ ...point, n: i + 1, random: seriesOf(`${seed} ${point.before}`) }));
 }

@@ -7,7 +7,7 @@ import { bad, good, wholeOf } from './releases.ts';
 
 /** Two updates of one box, one that is put back and one that stays, with every write and flush of its disk. */
 export interface Recording {
-  /** What was tested. */
+  /** What was tested, on which box. */
   readonly tested: string;
   /** The log of the disk, from the power-on before; see log.ts. */
   readonly log: string;
@@ -32,18 +32,19 @@ export interface Mark {
 /** Records anew, or takes what an earlier run has recorded of the same package. */
 export async function recordingOf(bench: Bench, folder: string, again: boolean): Promise<Recording> {
   const file = join(folder, 'recording.json');
+  const tested = `${bench.tested} ${(await bench.box()).id}`;
   if (again && existsSync(file)) {
     const known = JSON.parse(await readFile(file, 'utf8')) as Recording;
-    if (known.tested === bench.tested) return known;
+    if (known.tested === tested) return known;
   }
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const recording = await record(bench, folder);
+  const recording = { tested, ...(await record(bench, folder)) };
   await writeFile(file, JSON.stringify(recording, null, 1));
   return recording;
 }
 
-async function record(bench: Bench, folder: string): Promise<Recording> {
+async function record(bench: Bench, folder: string): Promise<Omit<Recording, 'tested'>> {
   const log = join(folder, 'disk.log');
   await writeFile(log, '');
   const stage = await openStage(bench, { name: 'blocks' }, await bench.box(), folder, bench.say);
@@ -62,7 +63,7 @@ async function record(bench: Bench, folder: string): Promise<Recording> {
     await box.expectEnd(good.version, 'confirmed');
     await box.expectWhole(wholeOf(old, good));
     const ends = [...(await box.history())].reverse();
-    return { tested: bench.tested, log, updates: publisher.updates, marks: watched.end(), ends };
+    return { log, updates: publisher.updates, marks: watched.end(), ends };
   } finally {
     await stage.close();
   }

@@ -1,7 +1,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { differences } from '../tree.ts';
-import { openRebuilding } from './disk.ts';
+import { openRebuilding, rawCopy } from './disk.ts';
 import { type Followed, follow, type Surroundings } from './follow.ts';
 import type { Entry } from './log.ts';
 import { withMounted } from './mounted.ts';
@@ -42,7 +42,7 @@ export interface Plan {
 /** Rebuilds the disk as of each point, in their order, and follows the box on it. */
 export async function replay(plan: Plan, points: readonly Point[]): Promise<Replayed[]> {
   const { base, entries, recording, disks, folder, say } = plan;
-  const rebuilding = await openRebuilding(base, recording.log, entries, disks);
+  const rebuilding = openRebuilding(await rawCopy(base, disks), recording.log, entries);
   const results = join(folder, 'results.jsonl');
   writeFileSync(results, '');
   const all: Replayed[] = [];

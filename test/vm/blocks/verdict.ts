@@ -14,8 +14,8 @@ export type Wholes = readonly Whole[];
  */
 export function judge({ found, rest, after }: Followed, cutAtBytes: number, recording: Recording, wholes: Wholes) {
   const wrong = [...promisesBroken(found, cutAtBytes, recording.marks), ...judgeRest(rest, wholes)];
-  const kept = found.history.filter(({ id }) => !rest.history.some((entry) => entry.id === id));
-  for (const { id } of kept) wrong.push(`the history told of ${id} and does not any more`);
+  const gone = found.history.filter(({ id }) => !rest.history.some((entry) => entry.id === id));
+  for (const { id } of gone) wrong.push(`the history told of ${id} and does not any more`);
   const begun = found.journal?.id;
   if (begun && !rest.history.some(({ id }) => id === begun)) wrong.push(`the history does not tell of ${begun}`);
   wrong.push(...judgeHistory(rest.history, recording.ends));

@@ -10,7 +10,7 @@ import { readLog } from './log.ts';
 import { pageOf, verdictOf } from './page.ts';
 import { choosePoints } from './points.ts';
 import { recordingOf } from './recording.ts';
-import { good, next, wholeOf } from './releases.ts';
+import { bad, good, next, wholeOf } from './releases.ts';
 import { type Plan, replay } from './replay.ts';
 
 process.exitCode = await main(process.argv.slice(2));
@@ -45,7 +45,7 @@ async function main([repo = '', cache = '', ...typed]: string[]): Promise<number
     const plan: Plan = {
       base: image.disk,
       ...{ entries, recording, disks, folder, say },
-      wholes: [old, wholeOf(old, good), wholeOf(old, next)],
+      wholes: [old, ...[bad, good, next].map((release) => wholeOf(old, release))],
       mountPoint: join(folder, 'mounted'),
       surroundings: {
         bin,

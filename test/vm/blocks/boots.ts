@@ -43,9 +43,17 @@ export function chooseBoots(all: readonly Replayed[], count: number): Chosen[] {
   return chosen.sort((a, b) => a.one.point.before - b.one.point.before);
 }
 
-/** Boots each of these disks in QEMU, one after the other. */
-export async function bootThem(bench: Bench, image: BoxImage, plan: Plan, chosen: readonly Chosen[]) {
-  const results: Result[] = [];
+/**
+ * Boots each of these disks in QEMU, one after the other.
+ * @param done is told of each
+ */
+export async function bootThem(
+  bench: Bench,
+  image: BoxImage,
+  plan: Plan,
+  chosen: readonly Chosen[],
+  done: (result: Result) => void,
+): Promise<void> {
   const rebuilding = openRebuilding(await rawCopy(plan.base, plan.disks), plan.recording.log, plan.entries);
   await mkdir(join(bench.cache, 'runs'), { recursive: true });
   try {
@@ -58,13 +66,12 @@ export async function bootThem(bench: Bench, image: BoxImage, plan: Plan, chosen
         scenarioOf(plan, about, one),
       );
       bench.say(`${result.name}: ${result.passed ? 'passed' : 'LOST'} in ${result.seconds} s: ${result.end}`);
-      results.push(result);
+      done(result);
       await rm(disk);
     }
   } finally {
     await rebuilding.close();
   }
-  return results;
 }
 
 const scenarioOf = ({ recording }: Plan, about: string, { point }: Replayed): Scenario => ({

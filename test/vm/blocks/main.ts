@@ -5,6 +5,7 @@ import { writePrograms } from '../../crash/workshop.ts';
 import { openBench } from '../bench.ts';
 import { openPublisher } from '../publisher.ts';
 import { factory } from '../release.ts';
+import type { Result } from '../results.ts';
 import { bootThem, chooseBoots } from './boots.ts';
 import { readLog } from './log.ts';
 import { pageOf, verdictOf } from './page.ts';
@@ -55,10 +56,15 @@ async function main([repo = '', cache = '', ...typed]: string[]): Promise<number
       },
     };
     const replayed = await replay(plan, points);
-    const booted = await bootThem(bench, image, plan, chooseBoots(replayed, Number(values.boots)));
+    const booted: Result[] = [];
     const table = values.table === undefined ? join(folder, 'table.md') : resolve(values.table);
-    const flushes = entries.filter(({ kind }) => kind === 'flush').length;
-    writeFileSync(table, pageOf(typed, { entries: entries.length, flushes })(replayed, booted));
+    const page = pageOf(typed, entries);
+    // A boot takes minutes: what is known is kept.
+    writeFileSync(table, page(replayed, booted));
+    await bootThem(bench, image, plan, chooseBoots(replayed, Number(values.boots)), (result) => {
+      booted.push(result);
+      writeFileSync(table, page(replayed, booted));
+    });
     console.log(`The table is in ${table}`);
     console.log(verdictOf(replayed, booted));
     const lost = replayed.some(({ wrong }) => wrong.length > 0) || booted.some(({ passed }) => !passed);

@@ -1,6 +1,7 @@
 import { updateSteps } from '../../../protocol/views.ts';
 import { factory } from '../release.ts';
 import { markdown, type Result } from '../results.ts';
+import type { Entry } from './log.ts';
 import type { Replayed } from './replay.ts';
 
 const isLost = ({ wrong }: Replayed): boolean => wrong.length > 0;
@@ -12,12 +13,13 @@ export function verdictOf(disks: readonly Replayed[], boots: readonly Result[]):
 }
 
 /** @param words what was typed behind `blocks.sh` */
-export function pageOf(words: readonly string[], facts: { entries: number; flushes: number }) {
+export function pageOf(words: readonly string[], entries: readonly Entry[]) {
+  const flushes = entries.filter(({ kind }) => kind === 'flush').length;
   return (disks: readonly Replayed[], boots: readonly Result[]): string => `# The disk of an update, block by block
 
 A Debian 13 with systemd is booted in QEMU with the package on it and updated twice: to a release whose service fails,
-which is put back, and to one that stays. QEMU records each write and flush of its disk (${facts.entries} of them, ${facts.flushes}
-flushes). From that the disk is rebuilt as a power cut would have left it: with what was flushed and nothing else, with
+which is put back, and to one that stays. QEMU records each write and flush of its disk (${entries.length} of
+them, ${flushes} flushes). From that the disk is rebuilt as a power cut would have left it: with what was flushed and nothing else, with
 all that was written, or with any part of what was not flushed, blocks torn or whole, as an SD card may keep it. The
 points come from a seed; more lie where an update is in danger.
 

@@ -7,7 +7,7 @@ import { fileEntry } from '../tree.ts';
  * A release whose script leaves much on the disk half-way. It runs in the box and, where an update goes on after a
  * cut, below the folder that a rebuilt disk is mounted on: never on the machine itself.
  */
-export function blockRelease(version: number, program?: string): Recipe {
+export function blockRelease(version: number, more: Partial<Recipe> = {}): Recipe {
   const script = `#!/bin/bash
 set -e
 root=\${OPQ_BOX_ROOT:-}
@@ -21,14 +21,14 @@ cp ${service} "$root/etc/systemd/system/${service}"
 cp -R box-config-daemon/. "$target"/; sync
 cp VERSION "$target/VERSION"
 `;
-  return { version, data, script, ...(program ? { program } : {}) };
+  return { version, data, script, ...more };
 }
 
 /** Its service ends at once: it does not pass the trial. */
-export const bad = blockRelease(1_600_000_001, '#!/bin/sh\nexit 1\n');
+export const bad = blockRelease(1_600_000_001, { program: '#!/bin/sh\nexit 1\n' });
 export const good = blockRelease(1_600_000_002);
-/** What each box has to take in the end. */
-export const next = blockRelease(1_600_000_009);
+/** What each box has to take in the end; small. */
+export const next = blockRelease(1_600_000_009, { data: { 'data-0': 'few\n' } });
 
 /** The box with such a release. */
 export const wholeOf = (old: Whole, recipe: Recipe): Whole => ({

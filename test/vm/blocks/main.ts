@@ -38,6 +38,8 @@ async function main([repo = '', cache = '', ...typed]: string[]): Promise<number
   const points = choosePoints(entries, recording.marks, Number(values.disks), values.seed);
   const old = { version: factory.version, tree: image.tree };
   const disks = placeForDisks(folder);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  process.once('exit', () => rmSync(disks, { recursive: true, force: true }));
   const publisher = await openPublisher(folder, bench.programs, image.keys);
   try {
     const [bin, quickBin] = [join(folder, 'bin'), join(folder, 'quick-bin')];
@@ -71,7 +73,6 @@ async function main([repo = '', cache = '', ...typed]: string[]): Promise<number
     return lost ? 1 : 0;
   } finally {
     await publisher.close();
-    rmSync(disks, { recursive: true, force: true });
   }
 }
 

@@ -18,17 +18,17 @@ export function pageOf(words: readonly string[], entries: readonly Entry[]) {
   return (disks: readonly Replayed[], boots: readonly Result[]): string => `# The disk of an update, block by block
 
 A Debian 13 with systemd is booted in QEMU with the package on it and updated twice: to a release whose service fails,
-which is put back, and to one that stays. QEMU records each write and flush of its disk (${entries.length} of
-them, ${flushes} flushes). From that the disk is rebuilt as a power cut would have left it: with what was flushed and nothing else, with
-all that was written, or with any part of what was not flushed, blocks torn or whole, as an SD card may keep it. The
-points come from a seed; more lie where an update is in danger.
+which is put back, and to one that stays. QEMU records each write and flush of its disk: ${entries.length} entries, ${flushes} of
+them flushes. From that the disk is rebuilt as a power cut would have left it: with what was flushed and nothing else,
+with all that was written, or with any part of what was not flushed, blocks torn or whole, as an SD card may keep it.
+The moments come from a seed; more of them lie where an update is in danger.
 
 Each disk is mounted, which replays the journal of its file system, and guard and updater of this repository run on
 it, boot after boot, until the box rests: services, boots and the network are played, files, snapshots and restores
-are real. Then it takes one more update. Looked at from outside: every file with its mode, owner and attributes is
-that of the release that the history names, the history tells the truth of each update once, all that the updater had said
-on the console before the cut is on the disk, nothing is left over, and the file system is sound. The riskiest disks
-are booted for real.
+are real. Then it takes one more update. Looked at from outside, every file with its mode, owner and attributes has to
+be that of the release that the history names; the history has to tell of each update once, and the truth; all that
+the updater had said on the console before the cut has to be on the disk; nothing may be left over, and the file system
+has to be sound. The riskiest disks are booted for real, and take one more update there too.
 
 \`\`\`sh
 ${['sh test/vm/blocks.sh', ...words].join(' ')}

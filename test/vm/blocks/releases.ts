@@ -24,8 +24,14 @@ cp VERSION "$target/VERSION"
   return { version, data, script, ...more };
 }
 
-/** Its service ends at once: it does not pass the trial. */
-export const bad = blockRelease(1_600_000_001, { program: '#!/bin/sh\nexit 1\n' });
+/**
+ * Its service ends at once: it does not pass the trial. It is not started again, which on a slow machine would go on
+ * until the trial's deadline: systemd gives up on what fails five times in ten seconds.
+ */
+export const bad = blockRelease(1_600_000_001, {
+  program: '#!/bin/sh\nexit 1\n',
+  unit: `[Service]\nExecStart=/usr/local/box-config-daemon/run.sh\n[Install]\nWantedBy=multi-user.target\n`,
+});
 export const good = blockRelease(1_600_000_002);
 /** What each box has to take in the end; small. */
 export const next = blockRelease(1_600_000_009, { data: { 'data-0': 'few\n' } });

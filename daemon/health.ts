@@ -15,6 +15,8 @@ const pollMs = 500;
 const askAgainMs = 5000;
 /** But not for as long as a trial may last: that would only make the outage longer. */
 const refusalPatienceMs = 5 * 60_000;
+/** More restarts than this in one trial are no way to come up; slow ones are never too many for systemd. */
+const mostRestarts = 20;
 
 /**
  * Waits until everything that was up before the update is up again and has stayed so, a gateway that answered before
@@ -38,6 +40,7 @@ export async function becomesHealthy(
     if (seen.trouble) stable = undefined;
     else if (stable?.restarts !== restarts) stable = { since: now, upAtMs: clock.now(), restarts };
     failedSince = seen.failed ? (failedSince ?? now) : undefined;
+    const looping = Object.values(seen.restarts).some((count) => count > mostRestarts);
 
     const stableS = stable ? (now - stable.since) / 1000 : 0;
     const up = stable !== undefined && stableS >= health_stable_s;
@@ -58,6 +61,13 @@ export async function becomesHealthy(
     // systemd has given up on it: waiting for the deadline would only make the outage longer.
     if (failedSince !== undefined && now - failedSince >= Math.max(5, health_stable_s) * 1000) {
       return { ok: false, code, message: trouble ?? 'a service failed' };
+    }
+    if (looping && now - began >= refusalPatienceMs) {
+      return {
+        ok: false,
+        code,
+        message: `${trouble ?? 'a service was up for a moment'}, after ${mostRestarts} restarts and more`,
+      };
     }
     if (now - began > trial_deadline_s * 1000) {
       return { ok: false, code, message: `${trouble ?? 'the services did not stay up'} for ${trial_deadline_s} s` };

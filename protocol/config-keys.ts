@@ -9,8 +9,6 @@ interface Key<T extends z.ZodType = z.ZodType> {
   readonly expected: string;
   /** What it does, its unit, and what follows from a bad choice. */
   readonly meaning: string;
-  /** True: there is no sensible default, an empty one is a problem. */
-  readonly required?: boolean;
   /** True: a technician may set it on the page. */
   readonly page?: boolean;
   /** True: an address, which may hold a name and password that nobody is shown. */
@@ -33,11 +31,10 @@ export const configKeys = {
   server_url: key({
     type: url.nullable(),
     default: null,
-    required: true,
     address: true,
-    expected: 'a URL that begins with http:// or https://',
+    expected: 'null or a URL that begins with http:// or https://',
     meaning:
-      'Where the update server is. With http:// the signature still protects, but others can see the traffic. A name ' +
+      'Where the update server is; null = nowhere, and the box takes only packages that a person brings. With http:// the signature still protects, but others can see the traffic. A name ' +
       'and a password in it (http://NAME:PASSWORD@HOST/) are shown to that server alone, and in no message or log.',
   }),
   version_file: key({

@@ -45,11 +45,6 @@ export function judgeConfig(file: unknown, settings: unknown = {}): LoadedConfig
       }
     }
   }
-  for (const key of configKeyNames) {
-    const { required, expected } = configKeys[key];
-    const said = problems.some((problem) => problem.key === key);
-    if (required && values[key] === null && !said) problems.push({ key, expected, found: 'nothing' });
-  }
   return { values: values as Config, sources: sources as Record<ConfigKey, Source>, problems };
 }
 

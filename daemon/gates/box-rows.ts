@@ -1,3 +1,4 @@
+import { shownUrl } from '../../protocol/address.ts';
 import { describeProblem } from '../../protocol/config.ts';
 import type { Rows } from './gate.ts';
 
@@ -16,6 +17,15 @@ export const boxRows: Rows = {
     look({ keys }) {
       const look = { value: `${keys} pinned`, limit: 'one or more' };
       return keys > 0 ? look : { ...look, closed: ['NO_TRUSTED_KEYS', 'No usable key is pinned on this box.'] };
+    },
+  },
+  server: {
+    yields: 'person',
+    look({ config: { values } }) {
+      const value = values.server_url === null ? 'none' : shownUrl(values.server_url);
+      const look = { value, limit: 'an update server' };
+      if (values.server_url !== null) return look;
+      return { ...look, closed: ['CONFIG_INVALID', 'server_url is not set: only a person can bring an update.'] };
     },
   },
   root: {

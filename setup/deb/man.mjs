@@ -88,8 +88,8 @@ ${bold('opq-updater config set')} ${italic('KEY VALUE')} writes one key, and tel
 from a sample when there is none; an upgrade leaves it alone.
 `;
 
-function keyItem({ key, meaning, expected, default: byDefault, required, page }) {
-  const value = required ? 'none, it has to be set' : bold(JSON.stringify(byDefault));
+function keyItem({ key, meaning, expected, default: byDefault, page }) {
+  const value = bold(JSON.stringify(byDefault));
   const where = page ? ' May also be set on the page, over this file.' : '';
   return item(
     bold(key),

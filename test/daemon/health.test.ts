@@ -44,6 +44,18 @@ it('is not healthy when a check says no for five minutes, long before a trial ma
   expect(box.waitedMs()).toBeLessThan(400_000);
 });
 
+it('is not healthy when a service starts again and again, too slowly for systemd to give up on it', async () => {
+  let restarts = 0;
+  const box = await afterReboot({
+    ...answers(0),
+    service: async () => ({ state: restarts++ % 3 === 0 ? 'active' : 'starting', restarts, byHand: false }),
+  });
+  await writeFile(box.places.config, '{"server_url":"http://127.0.0.1:1/","health_stable_s":5}');
+  expect(await box.health()).toMatchObject({ ok: false, message: expect.stringContaining('restarts') });
+  expect(box.waitedMs()).toBeGreaterThanOrEqual(300_000);
+  expect(box.waitedMs()).toBeLessThan(400_000);
+});
+
 it('does not wait for a check beyond the end of the trial', async () => {
   const box = await afterReboot(answers());
   await writeFile(box.places.config, '{"server_url":"http://127.0.0.1:1/","health_stable_s":0,"trial_deadline_s":60}');

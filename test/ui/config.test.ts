@@ -35,7 +35,7 @@ describe('config check works without a daemon', () => {
     ['an empty file', '', ['(file)']],
     ['a list', '[1]', ['(file)']],
     ['null', 'null', ['(file)']],
-    ['a missing server', '{}', ['server_url']],
+    ['a server that is no URL', '{"server_url":"updates.example"}', ['server_url']],
     [
       'wrong type, impossible value, unknown key',
       '{"server_url":5,"jitter_s":-1,"sever":1}',

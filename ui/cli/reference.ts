@@ -24,14 +24,13 @@ export async function reference({ screen }: Call): Promise<number> {
     screen.line(row.meaning);
     screen.line('');
     screen.line(`- Expected: ${row.expected}${row.page ? ' (*page*)' : ''}`);
-    screen.line(`- Default: ${row.required ? 'none, it has to be set' : `\`${JSON.stringify(row.default)}\``}`);
+    screen.line(`- Default: \`${JSON.stringify(row.default)}\``);
   }
   return 0;
 }
 
 function about(key: (typeof configKeyNames)[number]) {
-  const row: { default: unknown; expected: string; meaning: string; required?: boolean; page?: boolean } =
-    configKeys[key];
-  const { expected, meaning, required = false, page = false } = row;
-  return { expected, default: row.default, meaning, required, page };
+  const row: { default: unknown; expected: string; meaning: string; page?: boolean } = configKeys[key];
+  const { expected, meaning, page = false } = row;
+  return { expected, default: row.default, meaning, page };
 }

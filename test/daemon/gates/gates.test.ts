@@ -71,6 +71,7 @@ const rows: Closed[] = [
     false,
     { config: configWith({ jitter_s: -1 }) },
   ],
+  ['no server is set', 'server', 'CONFIG_INVALID', true, { config: judgeConfig({}) }],
   ['no key is pinned', 'keys', 'NO_TRUSTED_KEYS', false, { keys: 0 }],
   ['the window is closed', 'window', 'GATE_CLOSED', true, { config: configWith({ window: '01:00-05:00' }) }],
   ['it failed a while ago', 'retries', 'BACK_OFF', true, { backOffUntilMs: good.nowMs + minute }],

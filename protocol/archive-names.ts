@@ -75,7 +75,7 @@ export function nameTree(version: number, maxEntries: number) {
 }
 
 /** The parts of a relative name; a leading `./` and the slash that closes a folder are not parts. */
-function cleanParts(name: string): string[] {
+export function cleanParts(name: string): string[] {
   // Line and paragraph separators and the marks that turn the reading direction, too: names are shown to people.
   if (/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u.test(name)) throw refused(name, 'has control characters');
   if (name.includes('\\')) throw refused(name, 'has a backslash in its name');

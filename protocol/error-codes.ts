@@ -109,6 +109,8 @@ export const errorCodes = {
     meaning: 'the release wants to write where the updater could not put things back',
     todo: 'keep the release within the writable paths',
   },
+  COMPONENT_REFUSED: { exit: 4, meaning: 'a component is not as the signed index has it', todo: 'do not install it' },
+  INDEX_EXPIRED: { exit: 4, meaning: 'the component index holds no more', todo: 'have the publisher sign it again' },
   UNSAFE_FOLDER: {
     exit: 4,
     meaning: 'a working folder of the updater is a link, or others may write to it',
@@ -168,7 +170,6 @@ export const errorCodes = {
   CANCELLED: { exit: 5, meaning: 'a person cancelled the update', todo: 'nothing' },
   NOTHING_OFFERED: { exit: 5, meaning: 'the server offers no release', todo: 'publish one' },
   NOTHING_TO_UNDO: { exit: 5, meaning: 'there is no earlier release to go back to', todo: 'nothing' },
-
   SERVICE_NOT_STOPPED: {
     exit: 6,
     meaning: 'a service of the box did not stop, so the update was not installed',

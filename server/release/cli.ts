@@ -3,6 +3,9 @@ import { errorCodes } from '../../protocol/error-codes.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { quote } from '../../protocol/version.ts';
 import { build } from './build.ts';
+import { componentBuild } from './component-build.ts';
+import { componentIndex } from './component-index.ts';
+import { componentSign } from './component-sign.ts';
 import { helpFor, overview } from './help.ts';
 import { inspect } from './inspect.ts';
 import { asReleaseError } from './io-errors.ts';
@@ -14,11 +17,22 @@ import { verify } from './verify.ts';
 import { withdraw } from './withdraw.ts';
 
 /** opq-release, the publisher's tool: everything it can do, one file each. */
-const verbs: Readonly<Record<string, Verb>> = { keygen, build, sign, verify, publish, withdraw, inspect };
+const verbs: Readonly<Record<string, Verb>> = {
+  keygen,
+  build,
+  sign,
+  verify,
+  publish,
+  withdraw,
+  inspect,
+  'component build': componentBuild,
+  'component index': componentIndex,
+  'component sign': componentSign,
+};
 
 /** Runs one command line and gives the exit code. */
 async function main(argv: readonly string[], tools: Tools): Promise<number> {
-  const [name = '', ...rest] = argv;
+  const { name, rest } = verbOf(argv);
   if (name === '--help' || name === '-h' || name === 'help') return print(overview(verbs));
   try {
     const table = Object.hasOwn(verbs, name) ? verbs[name]! : undefined;
@@ -32,6 +46,13 @@ async function main(argv: readonly string[], tools: Tools): Promise<number> {
     process.stderr.write(`opq-release: ${error.code} ${error.message}\n${whatToDo(error, name)}\n`);
     return errorCodes[error.code].exit;
   }
+}
+
+/** The verb, of one word or two, and what follows it. */
+function verbOf(argv: readonly string[]): { name: string; rest: readonly string[] } {
+  const [first = '', second = ''] = argv;
+  const both = `${first} ${second}`;
+  return Object.hasOwn(verbs, both) ? { name: both, rest: argv.slice(2) } : { name: first, rest: argv.slice(1) };
 }
 
 function parse(table: Verb, args: readonly string[]) {

@@ -12,8 +12,14 @@ export type ContentRow =
       readonly name: string;
       readonly mode: 0o644 | 0o755;
       readonly sizeBytes: number;
-      readonly content: Buffer | { readonly path: string };
+      readonly content: Buffer | FileContent;
     };
+
+export interface FileContent {
+  readonly path: string;
+  /** Is shown every chunk while it is packed. */
+  readonly look?: (chunk: Buffer) => void;
+}
 
 /**
  * Everything below a folder in an order that depends on the names alone (bytes, each folder before its content),

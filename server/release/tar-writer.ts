@@ -51,7 +51,7 @@ async function* contentOf(row: ContentRow & { kind: 'file' }): AsyncGenerator<Bu
     yield row.content;
     return;
   }
-  const { path } = row.content;
+  const { path, look } = row.content;
   // A file that became a link since it was listed is not followed.
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   let missing = row.sizeBytes;
@@ -59,6 +59,7 @@ async function* contentOf(row: ContentRow & { kind: 'file' }): AsyncGenerator<Bu
     for await (const chunk of chunksOf(file)) {
       missing -= chunk.length;
       if (missing < 0) break;
+      look?.(chunk);
       yield chunk;
     }
   } finally {

@@ -2,7 +2,18 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { release } from './program.ts';
 
-const verbs = ['keygen', 'build', 'sign', 'verify', 'publish', 'withdraw', 'inspect'];
+const verbs = [
+  'keygen',
+  'build',
+  'sign',
+  'verify',
+  'publish',
+  'withdraw',
+  'inspect',
+  'component build',
+  'component index',
+  'component sign',
+];
 const manual = readFileSync(new URL('../../../docs/opq-release.md', import.meta.url), 'utf8');
 
 describe('the command line of opq-release', () => {
@@ -13,7 +24,7 @@ describe('the command line of opq-release', () => {
   });
 
   it.each(verbs)('explains %s with examples, in its help and in the manual', (verb) => {
-    const { exit, stdout } = release([verb, '--help']);
+    const { exit, stdout } = release([...verb.split(' '), '--help']);
     expect(exit).toBe(0);
     const options = stdout.match(/^ {2}--[a-z-]+/gm)!.map((option) => option.trim());
     const examples = stdout.match(/^ {2}opq-release .*$/gm)!.map((line) => line.trim());

@@ -1,4 +1,4 @@
-import Koa, { type Context, type Next } from 'koa';
+import Koa, { type Context, type Middleware, type Next } from 'koa';
 import Router from 'koa-router';
 import { withoutLogin } from '../protocol/address.ts';
 import { quote } from '../protocol/version.ts';
@@ -13,11 +13,13 @@ export interface Tools {
   readonly nowMs: () => number;
   /** Takes one line without its end. */
   readonly log: (line: string) => void;
+  /** Answers before the rest does, such as builds on demand. */
+  readonly layer: Middleware | undefined;
 }
 
 /** The update server as a Koa application over one folder: it answers GET and HEAD, and writes nothing. */
 export function createApp(settings: Pick<Settings, 'updates_dir'>, tools: Partial<Tools> = {}): Koa {
-  const { nowMs = Date.now, log = () => {} } = tools;
+  const { nowMs = Date.now, log = () => {}, layer } = tools;
   const site = { folder: updatesFolder(settings.updates_dir, nowMs), nowMs };
   const router = new Router({ sensitive: true, strict: true });
   for (const [path, answer] of Object.entries(routes)) router.get(path, (ctx) => answer(ctx, site));
@@ -27,6 +29,7 @@ export function createApp(settings: Pick<Settings, 'updates_dir'>, tools: Partia
   app.use(logAccess({ nowMs, log }));
   app.use(answerErrors);
   app.use(plainAddress);
+  if (layer) app.use(layer);
   app.use(router.routes());
   app.use(refuseTheRest);
   return app;
@@ -34,7 +37,7 @@ export function createApp(settings: Pick<Settings, 'updates_dir'>, tools: Partia
 
 /** One line an answer, when its last byte is sent or the client has left; not for the health check, twice a minute. */
 const logAccess =
-  ({ nowMs, log }: Tools) =>
+  ({ nowMs, log }: Pick<Tools, 'nowMs' | 'log'>) =>
   (ctx: Context, next: Next) => {
     const { method, url = '', headers } = ctx.req;
     const startedMs = nowMs();

@@ -1,4 +1,5 @@
 // The update server's program: dist/opq-update-server.js.
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { errorCodes } from '../protocol/error-codes.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
@@ -22,6 +23,7 @@ Settings (JSON):
   port         0 to 65535; 0 takes any free port and prints it
   updates_dir  the folder with the packages, as "opq-release publish" fills it
   host         the address to listen on; without it, all addresses
+  attended     builds on demand: see docs/attended.md; without it there are none
 
 Stops on SIGTERM or SIGINT: running downloads get ${drainMs / 1000} s to finish; a second signal ends it at once.
 Exit codes: 0 stopped, 1 unexpected, 2 usage, settings, folder or port.
@@ -41,13 +43,29 @@ async function main(): Promise<void> {
   // A log that nobody reads any more must not end the server.
   process.stdout.on('error', () => {});
   const log = (line: string) => process.stdout.write(`${line}\n`);
-  const server = await listen(settings, { nowMs: Date.now, log });
+  const attended = settings.attended && (await openAttended(settings.attended, log));
+  const server = await listen(settings, { nowMs: Date.now, log, layer: attended?.middleware });
   log(`opq-update-server listening on ${server.url}, updates from ${settings.updates_dir}`);
 
   const signal = await nextSignal();
   log(`opq-update-server stopping on ${signal}, downloads get ${drainMs / 1000} s to finish`);
   await server.stop(drainMs);
+  await attended?.stop();
   log('opq-update-server stopped');
+}
+
+/** Beside this program are those that builds on demand need: without their settings they are not even read. */
+async function openAttended(json: unknown, log: (line: string) => void) {
+  const { openAttended } = await import('./attended/attended.ts');
+  const workerProgram = fileURLToPath(new URL('opq-attended-worker.js', import.meta.url));
+  const attended = await openAttended(json, { nowMs: Date.now, log, workerProgram });
+  process.on('SIGHUP', () => {
+    attended.flushFailures().then(
+      (count) => log(`forgot ${count} failed builds`),
+      (error: Error) => log(`failed builds: ${error.message}`),
+    );
+  });
+  return attended;
 }
 
 function readArguments() {

@@ -14,6 +14,7 @@ const keys = {
   port: { schema: z.int().min(0).max(65_535), expected: 'a whole number from 0 to 65535 (0: any free port)' },
   updates_dir: { schema: z.string().min(1), expected: 'the path of the folder with the packages' },
   host: { schema: z.string().min(1).optional(), expected: 'an address to listen on, such as "127.0.0.1"' },
+  attended: { schema: z.record(z.string(), z.unknown()).optional(), expected: 'an object: see docs/attended.md' },
 } as const;
 
 const settingsSchema = z.strictObject({
@@ -21,6 +22,8 @@ const settingsSchema = z.strictObject({
   updates_dir: keys.updates_dir.schema,
   /** Absent: every address of the machine, IPv6 and IPv4. */
   host: keys.host.schema,
+  /** Absent: no builds on demand, and none of their code is loaded. Judged by that code. */
+  attended: keys.attended.schema,
 });
 
 export type Settings = z.output<typeof settingsSchema>;

@@ -9,6 +9,18 @@ const programs = {
   'opq-updater-ui': 'ui/web/main.ts',
   'opq-release': 'server/release/cli.ts',
   'opq-update-server': 'server/main.ts',
+  'opq-attended': 'server/attended/attended.ts',
+  'opq-attended-worker': 'server/attended/worker.ts',
+};
+
+/** Builds on demand are a file of their own, which the update server loads only with their settings. */
+const attendedApart = {
+  name: 'attended-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/attended\/attended\.ts$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './opq-attended.js', external: true } : undefined,
+    );
+  },
 };
 
 const dist = new URL('../dist/', import.meta.url);
@@ -30,6 +42,9 @@ for (const [name, entry] of Object.entries(programs)) {
     keepNames: true,
     legalComments: 'none',
     loader: { '.sh': 'text' },
+    plugins: [attendedApart],
+    // BullMQ speaks to several engines and takes a native decoder where there is one: none of these is needed.
+    external: ['bullmq-otel', 'msgpackr-extract', 'pg', 'redis'],
     // Some libraries ask import.meta.url for their place, which CommonJS does not have.
     define: { 'import.meta.url': '__bundleUrl' },
     banner: { js: '#!/usr/bin/env node\nconst __bundleUrl = require("node:url").pathToFileURL(__filename).href;' },

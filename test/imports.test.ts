@@ -65,6 +65,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   tar: /^(protocol\/archive|server\/release\/)/,
   'unbzip2-stream': /^daemon\/box\/decode\.ts/,
   systeminformation: /^daemon\/box\/machine\.ts/,
+  bullmq: /^server\/attended\/bullmq-queue\.ts/,
   koa: /^(server|ui\/web)\//,
   'koa-router': /^(server|ui\/web)\//,
   'node-cron': /^(daemon\/schedule|protocol\/config-keys)\.ts/,
@@ -128,6 +129,7 @@ it('reads environment and arguments in the mains alone', () => {
   const mains = [
     'daemon/main.ts',
     'server/main.ts',
+    'server/attended/worker.ts',
     'server/release/cli.ts',
     'ui/cli/main.ts',
     'ui/cli.ts',

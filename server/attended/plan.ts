@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import {
+  componentNamePattern,
+  componentVersionPattern,
+  hardwarePattern,
+  sha256Pattern,
+} from '../../protocol/component.ts';
+import { isReleaseVersion } from '../../protocol/version.ts';
+
+/** The two ways in which clients speak; see docs/attended.md. */
+export type Dialect = 'A' | 'B';
+
+const planSchema = z.strictObject({
+  distro: z.literal('opq'),
+  version: z.number().refine(isReleaseVersion),
+  target: z.string().regex(hardwarePattern),
+  profile: z.string().max(64),
+  /** Sorted by name, each once. */
+  components: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(componentNamePattern),
+        version: z.string().regex(componentVersionPattern),
+        sha256: z.string().regex(sha256Pattern),
+      }),
+    )
+    .max(500),
+  /** Text of the defaults, as it goes into the image; null = none. */
+  defaults: z.string().max(20_480).nullable(),
+  max_bytes: z.int().positive(),
+});
+
+/** What to build, all of it: the worker needs no more, and two requests for the same have the same. */
+export type Plan = z.output<typeof planSchema>;
+
+/** A plan from a queue is from outside, too. @throws when it is none */
+export const parsePlan = (json: unknown): Plan => planSchema.parse(json);
+
+/** All 64 digits: cut ones were the hole of CVE-2024-54143. */
+export const hashPattern = sha256Pattern;
+
+/** Names the image; both dialects share it. */
+export const imageHash = (plan: Plan): string => hashOf(plan);
+
+/** Names the request: its answer depends on the dialect, which a GET by hash does not tell. */
+export const requestHash = (plan: Plan, dialect: Dialect): string => hashOf({ dialect, ...plan });
+
+/** Name to version of what an image holds, and its hash. */
+export const manifestOf = ({ components }: Plan): Record<string, string> =>
+  Object.fromEntries(components.map(({ name, version }) => [name, version]));
+
+/** SHA-256 (hex) over canonical JSON: keys sorted, no spaces. */
+export const hashOf = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex');
+
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+  return `{${entries
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, v]) => `${JSON.stringify(key)}:${canonicalJson(v)}`)
+    .join(',')}}`;
+}

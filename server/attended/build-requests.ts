@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, Refusal, refusal, tooBusy } from './answer.ts';
 import type { Images, Kept } from './images.ts';
 import { hourlyLimit, maxHeld, places } from './limits.ts';
-import { type Dialect, hashPattern, imageHash, requestHash } from './plan.ts';
+import { type Dialect, hashPattern, imageHash, type Plan, requestHash } from './plan.ts';
 import type { BuildQueue } from './queue.ts';
 import { readBuildRequest } from './request.ts';
 import type { AttendedSettings } from './settings.ts';
@@ -39,6 +39,7 @@ export function buildRequests(parts: Parts) {
   const { settings, store, images, queue, statistics, nowMs } = parts;
   const held = places(maxHeld);
   const limit = hourlyLimit(settings.max_builds_per_client_h, nowMs);
+  const underWay = new Map<string, Promise<void>>();
 
   async function stateOf(asked: Asked): Promise<Answer | undefined> {
     const kept = await images.look(asked.hash);
@@ -67,7 +68,15 @@ export function buildRequests(parts: Parts) {
     const hash = imageHash(plan);
     const names = { hash, requestHash: requestHash(plan, dialect), dialect };
     statistics.requested(plan.components.map(({ name }) => name));
-    if ((await images.look(hash)) || (await queue.place(hash))) return names;
+    // Requests for the same that come at once share one look and one place, and are all told when it is safe.
+    const taking = underWay.get(hash) ?? takeNew(hash, plan, client).finally(() => underWay.delete(hash));
+    underWay.set(hash, taking);
+    await taking;
+    return names;
+  }
+
+  async function takeNew(hash: string, plan: Plan, client: string): Promise<void> {
+    if ((await images.look(hash)) || (await queue.place(hash))) return;
     if (!(await queue.alive())) throw refusal(502, 'there is no worker at the moment');
     if (images.totalBytes() >= settings.max_cache_bytes && !images.all().some(images.isRemovable)) {
       throw tooBusy('the room for images is used up', busyRetryS);
@@ -77,7 +86,6 @@ export function buildRequests(parts: Parts) {
     if (old) await images.remove(old);
     if ((await queue.add(hash, plan)) === 'full') throw tooBusy('the queue is full', busyRetryS);
     images.know(plan);
-    return names;
   }
 
   return {

@@ -8,7 +8,7 @@ const name = 'opq-attended';
 const believeMs = 2_000;
 
 /** A worker that says nothing for so long is dead, and its build waits again. */
-const lockMs = 15_000;
+const lockMs = 10_000;
 
 /**
  * The queue on BullMQ, for workers on several machines. A job is named by its image, so that it is there once, and goes
@@ -75,7 +75,7 @@ export async function workOn(
     connection: connection(url, null),
     concurrency: 1,
     lockDuration: lockMs,
-    stalledInterval: lockMs / 3,
+    stalledInterval: lockMs / 2, // whole milliseconds: the engine refuses others
     maxStalledCount: maxTries,
   });
   worker.on('error', (error) => log(`build queue: ${error.message}`));

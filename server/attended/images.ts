@@ -30,15 +30,21 @@ export async function openImages(
   await mkdir(dir, { recursive: true });
   const kept = new Map<string, Kept>();
   const requests = new Map<string, { readonly hash: string; readonly dialect: Dialect }>();
+  let started = false;
   for (const name of await readdir(dir)) if (hashPattern.test(name)) await fromDisk(name);
+  started = true;
 
   async function fromDisk(hash: string): Promise<Kept | undefined> {
     const about = await readAbout(join(dir, hash));
     if (about === undefined) return undefined;
     const { mtimeMs } = await stat(join(dir, hash, aboutName));
-    const image = kept.get(hash) ?? { hash, about, lastUsedMs: mtimeMs, users: 0 };
+    // Another look may have come first while this one waited for the disk.
+    const known = kept.get(hash);
+    if (known) return known;
+    const image = { hash, about, lastUsedMs: mtimeMs, users: 0 };
     kept.set(hash, image);
     know(about.plan);
+    if (started && about.image) onBuilt(about);
     return image;
   }
 
@@ -76,9 +82,7 @@ export async function openImages(
       [...kept.values()].find(({ about }) => hashOf(manifestOf(about.plan)) === manifest),
     /** What came of a build; undefined while it has not ended, and when its time is over. */
     async look(hash: string): Promise<Kept | undefined> {
-      const known = kept.get(hash);
-      const image = known ?? (await fromDisk(hash));
-      if (!known && image?.about.image) onBuilt(image.about);
+      const image = kept.get(hash) ?? (await fromDisk(hash));
       return image && endsMs(image) > nowMs() ? image : undefined;
     },
     /** Marks it as used, until the function that this gives is called. */

@@ -1,0 +1,126 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runProgram } from '../program.ts';
+import { base } from './contract.ts';
+import { dialects, makeStore, openShop, type Shop, settingsIn, usualParts, workerProgram } from './shop.ts';
+
+const path = '/api/build-request';
+const whole = { ...base, ...dialects.B };
+const engine = ['valkey-server', 'redis-server'].find((name) => spawnSync(name, ['--version']).status === 0);
+
+it('has an engine to be tried with', () => {
+  expect(engine, 'install redis-server (Debian), as setup/test.sh does').toBeDefined();
+});
+
+describe.runIf(engine !== undefined)('With a queue on a Redis server', () => {
+  let root: string;
+  let redis: ReturnType<typeof spawn>;
+  let shop: Shop;
+  let more: { redis_url: string; hold_ms: number; defaults_keys: string[]; max_queue: number };
+  const workers: ReturnType<typeof runProgram>[] = [];
+
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'opq-redis-'));
+    const socket = join(root, 'redis.sock');
+    redis = spawn(engine!, ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', root], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    for (let said = ''; !/ready to accept connections/i.test(said); ) said += (await once(redis.stdout!, 'data'))[0];
+    redis.stdout!.resume();
+    const big = { name: 'dsp-firmware', version: '1', files: { big: 'x'.repeat(60_000_000) } };
+    await makeStore(root, [...usualParts, big]);
+    more = { redis_url: `unix://${socket}`, hold_ms: 0, defaults_keys: ['box_id'], max_queue: 5 };
+    shop = await openShop(more, { root });
+  });
+  afterAll(async () => {
+    for (const { child, ended } of workers) {
+      child.kill('SIGKILL');
+      await ended;
+    }
+    await shop.stop();
+    redis.kill('SIGKILL');
+    await once(redis, 'exit');
+    await rm(root, { recursive: true });
+  });
+
+  async function startWorker() {
+    const settings = { port: 0, updates_dir: root, attended: { ...settingsIn(root), ...more } };
+    const worker = runProgram(settings, [], [process.execPath, workerProgram]);
+    workers.push(worker);
+    let said = '';
+    worker.child.stderr!.on('data', (chunk) => (said += chunk));
+    await expect.poll(() => said, { timeout: 30_000 }).toContain('takes builds');
+    return { ...worker, said: () => said };
+  }
+  const ask = (more: object) => shop.post(path, { ...whole, ...more });
+  const answer = (request: string) => shop.get(`${path}/${request}`);
+
+  it('says that there is no worker while there is none', async () => {
+    expect((await ask({})).status).toBe(502);
+  });
+
+  it('builds once what is asked for fifty times, by two workers, and goes on when one is killed in the middle', async () => {
+    const [one, two] = [await startWorker(), await startWorker()];
+    await expect.poll(async () => (await ask({ packages: ['triggering'] })).status, { timeout: 30_000 }).toBe(200);
+
+    const fifty = await Promise.all(Array.from({ length: 50 }, () => ask({ packages: ['dsp-firmware'] })));
+    const requests = new Set(fifty.map(({ json }) => json.request_hash));
+    expect(requests.size).toBe(1);
+    const [request] = requests;
+    await expect
+      .poll(async () => (await answer(request)).headers['x-imagebuilder-status'], { timeout: 30_000, interval: 20 })
+      .toBe('building');
+    const images = [one, two].flatMap((worker) =>
+      [...worker.said().matchAll(/building ([0-9a-f]{64})/g)].map(([, hash]) => hash!),
+    );
+    // Two were built: the small one first.
+    expect(images).toHaveLength(2);
+    const small = (await ask({ packages: ['triggering'] })).json.image_hash;
+    const image = images.find((hash) => hash !== small)!;
+    // The first word of a build is in the log of the worker that has it.
+    const [killed, other] = one.said().includes(image) ? [one, two] : [two, one];
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    await expect.poll(async () => (await answer(request)).status, { timeout: 50_000 }).toBe(200);
+    expect(other.said()).toContain(image);
+  });
+
+  it('refuses what is over its limit, and knows what waits after a restart of the server', async () => {
+    const { child, ended } = workers.find(
+      (worker) => worker.child.exitCode === null && worker.child.signalCode === null,
+    )!;
+    child.kill('SIGSTOP');
+    const replies = [];
+    for (let i = 0; i < 8; i++) replies.push(await ask({ packages: ['triggering'], defaults: `{"box_id":${i}}` }));
+    const taken = replies.filter(({ status }) => status === 202);
+    expect(replies.filter(({ status }) => status === 503)).toHaveLength(8 - taken.length);
+    expect(taken.length).toBe(5);
+    await shop.stop();
+    shop = await openShop(more, { root });
+    expect((await answer(taken.at(-1)!.json.request_hash)).status).toBe(202);
+    child.kill('SIGCONT');
+    await expect
+      .poll(async () => (await answer(taken.at(-1)!.json.request_hash)).status, { timeout: 50_000 })
+      .toBe(200);
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(0);
+  });
+
+  it('starts no worker of its own, and none starts without the engine', async () => {
+    await writeFile(
+      join(root, 'settings.json'),
+      JSON.stringify({ port: 0, updates_dir: root, attended: settingsIn(root) }),
+    );
+    const { code, stderr } = await runProgram(
+      '',
+      ['--settings', join(root, 'settings.json')],
+      [process.execPath, workerProgram],
+    ).ended;
+    expect(code).toBe(2);
+    expect(stderr).toContain('redis_url');
+  });
+});

@@ -1,7 +1,7 @@
 // The update server's program: dist/opq-update-server.js.
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { errorCodes } from '../protocol/error-codes.ts';
+import { errorCodes, isErrorCode } from '../protocol/error-codes.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import { listen } from './listen.ts';
 import { loadSettings, settingsVariable } from './settings.ts';
@@ -58,7 +58,12 @@ async function main(): Promise<void> {
 async function openAttended(json: unknown, log: (line: string) => void) {
   const { openAttended } = await import('./attended/attended.ts');
   const workerProgram = fileURLToPath(new URL('opq-attended-worker.js', import.meta.url));
-  const attended = await openAttended(json, { nowMs: Date.now, log, workerProgram });
+  const attended = await openAttended(json, { nowMs: Date.now, log, workerProgram }).catch((cause) => {
+    // Thrown by another program file, its errors are not of our class.
+    const { code, message, syscall } = cause as NodeJS.ErrnoException;
+    if (isErrorCode(code)) throw new UpdateError(code, message, { cause });
+    throw syscall ? new UpdateError('NOT_FOUND', `Builds on demand: ${message}.`, { cause }) : cause;
+  });
   process.on('SIGHUP', () => {
     attended.flushFailures().then(
       (count) => log(`forgot ${count} failed builds`),

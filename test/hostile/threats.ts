@@ -9,8 +9,6 @@ export interface Threat {
   readonly outcome: string;
   /** File below test/ to titles in it, or to what stands first in a row of its tables. */
   readonly tests?: Readonly<Record<string, readonly string[]>>;
-  /** Not there yet: why. */
-  readonly later?: 'with on-demand builds';
 }
 
 const signature = 'daemon/work/verify.test.ts';
@@ -433,8 +431,21 @@ const server: readonly Threat[] = [
   {
     number: '47',
     attack: 'On-demand builds: names for a shell, cut hashes, floods, a builder that signs anything',
-    outcome: '',
-    later: 'with on-demand builds',
+    outcome: 'refused before anything is done; the index signed offline decides what a builder may sign',
+    tests: {
+      'server/attended/builder.test.ts': [
+        'makes images in which a box refuses whatever a stolen key of a builder would add',
+        'does not pack a component whose files are not those of the index',
+        'does not build what is asked for past the server, when the index does not have it',
+      ],
+      'server/attended/queue.test.ts': [
+        'holds no more than its limit of two thousand requests, keeps what it took, and the server stays quick',
+        'lets one client have no more than its share of new builds in an hour',
+      ],
+      'server/attended/lifetimes.test.ts': [
+        'takes what was used longest ago, and never what is younger than an hour or being downloaded',
+      ],
+    },
   },
   {
     number: '48',

@@ -63,6 +63,7 @@ export async function openBullQueue(url: string, maxJobs: number, log: (line: st
 export async function workOn(
   url: string,
   work: (plan: Plan, packing: () => void) => Promise<void>,
+  gaveUp: (plan: Plan) => Promise<void>,
   log: (line: string) => void,
 ): Promise<() => Promise<void>> {
   const take = async (job: Job<unknown>) => {
@@ -79,7 +80,11 @@ export async function workOn(
     maxStalledCount: maxTries,
   });
   worker.on('error', (error) => log(`build queue: ${error.message}`));
-  worker.on('failed', (job, error) => log(`build ${job?.id} failed: ${error.message}`));
+  worker.on('failed', (job, error) => {
+    log(`build ${job?.id} failed: ${error.message}`);
+    // Begun as often as it may be: its end is a result, too.
+    if (job?.finishedOn) gaveUp(parsePlan(job.data)).catch((trouble: Error) => log(trouble.message));
+  });
   await worker.waitUntilReady();
   return () => worker.close();
 }

@@ -21,6 +21,7 @@ const patienceMs = 10_000;
 interface Place {
   child: ChildProcess | undefined;
   ready: boolean;
+  taken: boolean;
   job: { readonly hash: string; packing(): void; done(): void; failed(error: Error): void } | undefined;
   waitMs: number;
 }
@@ -30,6 +31,7 @@ export function startCrew(program: string, settings: AttendedSettings, onFree: (
   const places: Place[] = Array.from({ length: settings.workers }, () => ({
     child: undefined,
     ready: false,
+    taken: false,
     job: undefined,
     waitMs: restartMs.first,
   }));
@@ -77,11 +79,16 @@ export function startCrew(program: string, settings: AttendedSettings, onFree: (
 
   return {
     free() {
-      const place = places.find(({ ready, job }) => ready && job === undefined);
+      const place = places.find(({ ready, taken }) => ready && !taken);
       if (place === undefined) return undefined;
+      place.taken = true;
       return {
+        release() {
+          place.taken = false;
+        },
         build: (plan, packing) =>
           new Promise<void>((done, failed) => {
+            if (!place.ready) throw new Error('its worker ended before it began');
             place.job = { hash: imageHash(plan), packing, done, failed };
             place.child!.send({ plan } satisfies ToWorker, (error) => error && place.child?.kill('SIGKILL'));
           }),

@@ -15,8 +15,8 @@ interface Job {
 
 /** Who builds; each of them one job at a time. */
 export interface Crew {
-  /** Undefined when all are busy or none is there. */
-  free(): { build(plan: Plan, packing: () => void): Promise<void> } | undefined;
+  /** Undefined when all are busy or none is there; who is given is taken until the release. */
+  free(): { build(plan: Plan, packing: () => void): Promise<void>; release(): void } | undefined;
   alive(): boolean;
   close(): Promise<void>;
 }
@@ -53,11 +53,12 @@ export async function openEmbeddedQueue(
   }
 
   async function run(job: Job, worker: NonNullable<ReturnType<Crew['free']>>): Promise<void> {
-    job.tries++;
     let ended = false;
     try {
+      if (job.tries >= maxTries) throw new Error('it took the server down with it');
       // Save, then act: a job that takes everything down with it counts its tries, too.
-      if (job.tries > 1) await write(dir, job);
+      job.tries++;
+      await write(dir, job);
       await worker.build(job.plan, () => {
         job.state = 'building';
       });
@@ -68,6 +69,8 @@ export async function openEmbeddedQueue(
         await gaveUp(job.plan).catch((trouble: Error) => log(`build ${job.hash}: ${trouble.message}`));
         ended = true;
       }
+    } finally {
+      worker.release();
     }
     if (ended) {
       jobs.delete(job.hash);

@@ -9,6 +9,8 @@ export const imagesDirOf = (cacheDir: string): string => join(cacheDir, 'images'
 export interface Kept {
   readonly hash: string;
   readonly about: About;
+  /** Hash of name to version of what it holds. */
+  readonly manifest: string;
   lastUsedMs: number;
   /** Downloads under way. */
   users: number;
@@ -41,7 +43,7 @@ export async function openImages(
     // Another look may have come first while this one waited for the disk.
     const known = kept.get(hash);
     if (known) return known;
-    const image = { hash, about, lastUsedMs: mtimeMs, users: 0 };
+    const image = { hash, about, manifest: hashOf(manifestOf(about.plan)), lastUsedMs: mtimeMs, users: 0 };
     kept.set(hash, image);
     know(about.plan);
     if (started && about.image) onBuilt(about);
@@ -74,12 +76,10 @@ export async function openImages(
   return {
     dir,
     know,
-    forget,
     request: (hash: string) => requests.get(hash),
     all: (): Kept[] => [...kept.values()],
     totalBytes: (): number => [...kept.values()].reduce((sum, { about }) => sum + about.sizeBytes, 0),
-    byManifest: (manifest: string): Kept | undefined =>
-      [...kept.values()].find(({ about }) => hashOf(manifestOf(about.plan)) === manifest),
+    byManifest: (manifest: string): Kept | undefined => [...kept.values()].find((image) => image.manifest === manifest),
     /** What came of a build; undefined while it has not ended, and when its time is over. */
     async look(hash: string): Promise<Kept | undefined> {
       const image = kept.get(hash) ?? (await fromDisk(hash));

@@ -27,17 +27,20 @@ const maxClients = 10_000;
 /** So many things an hour for each client, and the memory of it bounded: the clients of longest ago are forgotten. */
 export function hourlyLimit(max: number, nowMs: () => number) {
   const clients = new Map<string, { hour: number; count: number }>();
+  const hourNow = () => Math.floor(nowMs() / 3_600_000);
+  const countOf = (client: string): number => {
+    const known = clients.get(client);
+    return known?.hour === hourNow() ? known.count : 0;
+  };
   return {
-    /** True when the client has one left, which is then taken. */
-    take(client: string): boolean {
-      const hour = Math.floor(nowMs() / 3_600_000);
-      const known = clients.get(client);
-      const count = known?.hour === hour ? known.count : 0;
-      if (count >= max) return false;
+    /** True when the client has one left. */
+    allows: (client: string): boolean => countOf(client) < max,
+    /** One of them was used. */
+    count(client: string): void {
+      const count = countOf(client) + 1;
       clients.delete(client);
-      clients.set(client, { hour, count: count + 1 });
+      clients.set(client, { hour: hourNow(), count });
       if (clients.size > maxClients) clients.delete(clients.keys().next().value!);
-      return true;
     },
   };
 }

@@ -69,7 +69,7 @@ async function imageStats({ images, statistics: { numbers } }: Parts): Promise<A
   return ok({ total: numbers.built, stored, requested: numbers.requested });
 }
 
-function imageInfo({ hash, about }: Kept) {
+function imageInfo({ hash, about, manifest }: Kept) {
   const { plan, image, builtAtMs, buildMs } = about;
   return {
     image_hash: hash,
@@ -81,7 +81,7 @@ function imageInfo({ hash, about }: Kept) {
     files: hash,
     sysupgrade: image!.name,
     sha256: image!.sha256,
-    manifest_hash: hashOf(manifestOf(plan)),
+    manifest_hash: manifest,
     defaults_hash: plan.defaults === null ? '' : hashOf(plan.defaults),
     build_date: new Date(builtAtMs).toISOString(),
     build_seconds: Math.round(buildMs / 100) / 10,

@@ -56,6 +56,8 @@ export async function openStore(
           trouble = undefined;
         } catch (error) {
           trouble = error;
+          // What is not the fault of the files may be over with the next request.
+          if (!(error instanceof UpdateError)) throw error;
           log(`component store ${JSON.stringify(dir)}: ${(error as Error).message}`);
         }
         // Known only now: what came while it was read is read with the next request.

@@ -7,7 +7,7 @@ import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
 import { readPrivateKey } from '../release/key-files.ts';
 import { loadSettings, settingsVariable } from '../settings.ts';
-import { build, type Workbench } from './build.ts';
+import { build, buildGivenUp, type Workbench } from './build.ts';
 import type { FromWorker, ToWorker } from './crew.ts';
 import { imagesDirOf } from './images.ts';
 import { imageHash, type Plan, parsePlan } from './plan.ts';
@@ -62,7 +62,8 @@ async function alone(): Promise<void> {
     );
   }
   const { workOn } = await import('./bullmq-queue.ts');
-  const stop = await workOn(settings.redis_url, await worker(settings), log);
+  const gaveUp = (plan: Plan) => buildGivenUp(plan, imagesDirOf(settings.cache_dir), Date.now());
+  const stop = await workOn(settings.redis_url, await worker(settings), gaveUp, log);
   log('opq-attended-worker takes builds');
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop().then(() => process.exit(0)));
 }

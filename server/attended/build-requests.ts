@@ -81,11 +81,13 @@ export function buildRequests(parts: Parts) {
     if (images.totalBytes() >= settings.max_cache_bytes && !images.all().some(images.isRemovable)) {
       throw tooBusy('the room for images is used up', busyRetryS);
     }
-    if (!limit.allows(client)) throw tooBusy('too many builds of this client', 3_600);
+    if (!limit.take(client)) throw tooBusy('too many builds of this client', 3_600);
     const old = images.all().find((image) => image.hash === hash);
     if (old) await images.remove(old);
-    if ((await queue.add(hash, plan)) === 'full') throw tooBusy('the queue is full', busyRetryS);
-    limit.count(client);
+    if ((await queue.add(hash, plan)) === 'full') {
+      limit.giveBack(client);
+      throw tooBusy('the queue is full', busyRetryS);
+    }
     images.know(plan);
   }
 

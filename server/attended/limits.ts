@@ -32,16 +32,21 @@ export function hourlyLimit(max: number, nowMs: () => number) {
     const known = clients.get(client);
     return known?.hour === hourNow() ? known.count : 0;
   };
+  const set = (client: string, count: number): void => {
+    clients.delete(client);
+    clients.set(client, { hour: hourNow(), count });
+    if (clients.size > maxClients) clients.delete(clients.keys().next().value!);
+  };
   return {
-    /** True when the client has one left. */
-    allows: (client: string): boolean => countOf(client) < max,
-    /** One of them was used. */
-    count(client: string): void {
-      const count = countOf(client) + 1;
-      clients.delete(client);
-      clients.set(client, { hour: hourNow(), count });
-      if (clients.size > maxClients) clients.delete(clients.keys().next().value!);
+    /** True when the client has one left, which is then taken. */
+    take(client: string): boolean {
+      const count = countOf(client);
+      if (count >= max) return false;
+      set(client, count + 1);
+      return true;
     },
+    /** What was taken came to nothing. */
+    giveBack: (client: string): void => set(client, Math.max(0, countOf(client) - 1)),
   };
 }
 

@@ -179,10 +179,13 @@ function logText(plan: Plan, { outcome, error, image }: Made): string {
 }
 
 async function syncAll(folder: string, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const file = await open(join(folder, name), constants.O_RDONLY);
-    await file.sync().finally(() => file.close());
-  }
+  // All at once: the disk does it in one go.
+  await Promise.all(
+    names.map(async (name) => {
+      const file = await open(join(folder, name), constants.O_RDONLY);
+      await file.sync().finally(() => file.close());
+    }),
+  );
   await syncFolder(folder);
 }
 

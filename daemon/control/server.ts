@@ -108,7 +108,9 @@ function send(response: ServerResponse, result: unknown): void {
 function refuse(daemon: Daemon, response: ServerResponse, error: UpdateError): void {
   if (error.code === 'INTERNAL') daemon.tools.log.error('an operation failed', error.cause ?? error);
   if (response.headersSent) return void response.destroy();
-  response.writeHead(httpStatusOf(error.code), { 'content-type': 'application/json', connection: 'close' });
+  // Who has said all need not be hung up on, which may come before he has read why.
+  const connection = response.req.complete ? 'keep-alive' : 'close';
+  response.writeHead(httpStatusOf(error.code), { 'content-type': 'application/json', connection });
   response.end(JSON.stringify(faultOf(error)));
 }
 

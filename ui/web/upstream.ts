@@ -26,7 +26,9 @@ export async function forward(ctx: Context, socketPath: string, path: string): P
 export async function forwardStream(ctx: Context, socketPath: string, path: string): Promise<void> {
   const options: RequestOptions = { socketPath, method: 'PUT', path, agent: false, timeout: silenceMs };
   const length = ctx.get('content-length');
-  const sent = request(length ? { ...options, headers: { 'content-length': length } } : options);
+  // Closed by us: a daemon that closes right behind its answer would make the last write an error, and the answer lost.
+  const headers = { connection: 'keep-alive', ...(length ? { 'content-length': length } : {}) };
+  const sent = request({ ...options, headers });
   ctx.req.setTimeout(silenceMs, () => ctx.req.destroy());
   // A browser that goes away in the middle must not look like one that has said it all.
   ctx.req.once('close', () => ctx.req.complete || sent.destroy());

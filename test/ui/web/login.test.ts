@@ -109,7 +109,7 @@ describe('A session', () => {
     ['when the clock turns out to be wrong by far', -86_400, -86_400],
   ])('is over %s', async (_, totalS, stepS) => {
     const folder = await mkdtemp(join(tmpdir(), 'opq-'));
-    onTestFinished(() => rm(folder, { recursive: true }));
+    onTestFinished(() => rm(folder, { recursive: true, maxRetries: 20 }));
     let now = 1_700_000_000_000;
     const sessions = await openSessions(folder, () => now);
     const token = await sessions.open();

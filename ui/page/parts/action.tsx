@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
-import { useId, useState } from 'preact/hooks';
+import { useId } from 'preact/hooks';
 import type { Fault } from '../../../protocol/views.ts';
-import { faultFrom } from '../api.ts';
+import { useAttempt } from '../attempt.ts';
 import { t } from '../strings.ts';
 
 interface ActionProps {
@@ -16,21 +16,8 @@ interface ActionProps {
 /** A button that says why it can't be used, that it is at work, and what went wrong. */
 export function Action({ run, why, kind = 'plain', children }: ActionProps) {
   const id = useId();
-  const [busy, setBusy] = useState(false);
-  const [fault, setFault] = useState<Fault | null>(null);
+  const { busy, fault, attempt } = useAttempt(run);
   const blocked = Boolean(why) || busy;
-  const click = async () => {
-    if (blocked) return;
-    setBusy(true);
-    setFault(null);
-    try {
-      await run();
-    } catch (thrown) {
-      setFault(faultFrom(thrown));
-    } finally {
-      setBusy(false);
-    }
-  };
   return (
     <div class="action">
       <button
@@ -38,7 +25,7 @@ export function Action({ run, why, kind = 'plain', children }: ActionProps) {
         class={kind}
         aria-disabled={blocked}
         aria-describedby={why ? id : undefined}
-        onClick={click}
+        onClick={() => !blocked && attempt()}
       >
         {children}
         {busy && <span class="dots" role="img" aria-label={t.atWork} />}

@@ -1,7 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
-import type { Fault } from '../../../protocol/views.ts';
-import { faultFrom } from '../api.ts';
+import { useAttempt } from '../attempt.ts';
 import { t } from '../strings.ts';
 import { FaultNote } from './action.tsx';
 
@@ -17,20 +15,10 @@ export function Form({
   cancel?: () => void;
   children: ComponentChildren;
 }) {
-  const [busy, setBusy] = useState(false);
-  const [fault, setFault] = useState<Fault | null>(null);
-  const submit = async (event: Event) => {
+  const { busy, fault, attempt } = useAttempt(run);
+  const submit = (event: Event) => {
     event.preventDefault();
-    if (busy) return;
-    setBusy(true);
-    setFault(null);
-    try {
-      await run();
-    } catch (thrown) {
-      setFault(faultFrom(thrown));
-    } finally {
-      setBusy(false);
-    }
+    return attempt();
   };
   return (
     <form onSubmit={submit}>

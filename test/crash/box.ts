@@ -7,9 +7,8 @@ import { join } from 'node:path';
 import type { Box, Gateway, Service } from '../../daemon/box/box.ts';
 import { readConditions } from '../../daemon/box/conditions.ts';
 import { scriptRunner } from '../../daemon/box/scratch/script.ts';
-import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../../daemon/box/snapshot.ts';
 import { syncFileSystem } from '../../daemon/box/sync.ts';
-import { lookAtUndo, noteAfter, prepareUndo } from '../../daemon/box/undo/selective.ts';
+import { wayBack } from '../../daemon/box/way-back.ts';
 import { readIfThere } from '../../daemon/files.ts';
 
 /** Left in `run/` by whoever asks for a reboot: the updater, the guard, or a script. */
@@ -43,13 +42,7 @@ export function crashBox(root: string, bin: string, gateway: Gateway = 'none') {
     runScript: (run) => script.run(run, run.onOutput),
     killScript: script.kill,
     runProgram: async () => ({ exitCode: 0, output: '' }),
-    snapshot: (folder, paths, about) => makeSnapshot(root, folder, paths, about),
-    snapshotHolds: (folder) => snapshotHolds(root, folder),
-    snapshotIntact,
-    noteAfter: (folder) => noteAfter(root, folder),
-    lookAtUndo: (folder, kept) => lookAtUndo(root, folder, kept),
-    prepareUndo: (folder, how) => prepareUndo(root, folder, how),
-    restore: (folder) => restoreSnapshot(root, folder),
+    ...wayBack(root),
     sync: () => syncFileSystem(root),
     endDaemon: async () => {},
     async reboot() {

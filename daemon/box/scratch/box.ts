@@ -7,10 +7,9 @@ import type { Box, ScriptEnd, Service } from '../box.ts';
 import { readConditions } from '../conditions.ts';
 import { overridesIn } from '../overrides.ts';
 import { run } from '../run.ts';
-import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
 import { freeBytes, freeInodes, sizeOf } from '../space.ts';
 import { syncFileSystem } from '../sync.ts';
-import { lookAtUndo, noteAfter, prepareUndo } from '../undo/selective.ts';
+import { wayBack } from '../way-back.ts';
 import { readBootId } from './init.ts';
 import { askInit } from './init-client.ts';
 import type { Result } from './systemctl.ts';
@@ -63,13 +62,7 @@ export function scratchBox(root: string): Box {
     },
     runProgram: (path, timeoutMs) => run(path, [], { timeoutMs, env: { OPQ_BOX_ROOT: root } }),
 
-    snapshot: (folder, paths, about) => makeSnapshot(root, folder, paths, about),
-    snapshotHolds: (folder) => snapshotHolds(root, folder),
-    snapshotIntact,
-    noteAfter: (folder) => noteAfter(root, folder),
-    lookAtUndo: (folder, kept) => lookAtUndo(root, folder, kept),
-    prepareUndo: (folder, how) => prepareUndo(root, folder, how),
-    restore: (folder) => restoreSnapshot(root, folder),
+    ...wayBack(root),
     sync: () => syncFileSystem(root),
 
     async endDaemon() {

@@ -50,6 +50,8 @@ export async function contents({ repo, version, epochS }) {
     await exec(`${program}/guard.sh`, 'systemd/guard.sh'),
     await exec(`${program}/restore.sh`, 'systemd/restore.sh'),
     await exec(`${program}/start.sh`, 'systemd/start.sh'),
+    // Where systemd looks for it, whatever becomes of our units.
+    await exec('usr/lib/systemd/system-generators/opq-updater-generator', 'systemd/generator.sh'),
     { path: 'usr/bin/opq-updater', link: '../lib/opq-box-updater/start.sh' },
 
     ...(await Promise.all(unitNames.map((name) => file(`${units}/${name}`, `systemd/units/${name}`)))),

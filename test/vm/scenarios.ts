@@ -11,7 +11,7 @@ import {
 } from './scenarios/bad-after-boot.ts';
 import { badScripts } from './scenarios/bad-scripts.ts';
 import { clockScenarios } from './scenarios/clocks.ts';
-import { cutDuringScript } from './scenarios/cuts.ts';
+import { cutAfterMasking, cutDuringScript } from './scenarios/cuts.ts';
 import { deb } from './scenarios/deb.ts';
 import { cutsGuardBoot, cutsGuardWatch } from './scenarios/guard-cuts.ts';
 import { harness } from './scenarios/harness.ts';
@@ -46,6 +46,7 @@ export const scenarios: readonly Scenario[] = [
   selfUpdate,
   selfUpdateBad,
   cutDuringScript,
+  cutAfterMasking,
   cutDuringConfirm,
   cutsBeforeScript,
   cutsInScript,

@@ -32,7 +32,7 @@ for path in "$root/$over"/opq-updater*; do
             ;;
         *)
             { [ -e "$root$ours/$name" ] && ! operators "$over/$name"; } || continue
-            ln -s "$ours/$name" "$early/$name"
+            cp "$root$ours/$name" "$early/$name" # a link to the file of the same name does not count
             ;;
     esac
 done

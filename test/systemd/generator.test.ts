@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ async function boxOf(shell: readonly string[]) {
     await writeFile(join(root, path), text);
   };
   for (const name of ['opq-updater.service', 'opq-updater-guard.service', 'opq-updater-watch.timer']) {
-    await put(`usr/lib/systemd/system/${name}`);
+    await put(`usr/lib/systemd/system/${name}`, `ours: ${name}`);
   }
   await put('etc/systemd/system/opq-updater.service.d/proxy.conf', 'of the operator');
   await put('etc/systemd/system/opq-updater-watch.timer', 'of the operator');
@@ -34,16 +34,17 @@ async function boxOf(shell: readonly string[]) {
     mask: (name: string) => symlink('/dev/null', join(root, 'etc/systemd/system', name)),
     disable: (name: string) => rm(join(wants, name)),
     beginTrial: () => makeSnapshot(root, join(root, 'var/lib/opq-updater/trial'), ['/etc/systemd/system'], {}),
-    /** What wins over /etc/systemd/system at the next boot: name to where it leads. */
+    /** What wins over /etc/systemd/system at the next boot: name to where a link leads, or to what is in a file. */
     async generated() {
       const [command, ...args] = [...shell, program, join(root, 'normal'), early, join(root, 'late')];
       expect(spawnSync(command!, args, { env: { ...process.env, OPQ_ROOT: root } }).status).toBe(0);
-      const links: Record<string, string> = {};
+      const found: Record<string, string> = {};
       for (const entry of await readdir(early, { recursive: true, withFileTypes: true })) {
         const path = join(entry.parentPath, entry.name);
-        if (entry.isSymbolicLink()) links[path.slice(early.length + 1)] = await readlink(path);
+        if (entry.isDirectory()) continue;
+        found[path.slice(early.length + 1)] = await (entry.isSymbolicLink() ? readlink(path) : readFile(path, 'utf8'));
       }
-      return links;
+      return found;
     },
   };
 }
@@ -58,8 +59,8 @@ describe.for([
     await box.mask('opq-updater.service');
     await box.mask('opq-updater-guard.service');
     expect(await box.generated()).toEqual({
-      'opq-updater.service': '/usr/lib/systemd/system/opq-updater.service',
-      'opq-updater-guard.service': '/usr/lib/systemd/system/opq-updater-guard.service',
+      'opq-updater.service': 'ours: opq-updater.service',
+      'opq-updater-guard.service': 'ours: opq-updater-guard.service',
     });
   });
 

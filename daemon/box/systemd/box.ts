@@ -5,9 +5,8 @@ import { exists } from '../../files.ts';
 import type { Box } from '../box.ts';
 import { readConditions } from '../conditions.ts';
 import { run } from '../run.ts';
-import { makeSnapshot, restoreSnapshot, snapshotHolds, snapshotIntact } from '../snapshot.ts';
 import { freeBytes, freeInodes, sizeOf } from '../space.ts';
-import { lookAtUndo, noteAfter, prepareUndo } from '../undo/selective.ts';
+import { wayBack } from '../way-back.ts';
 import { checkUp } from './check-up.ts';
 import { gateway } from './gateway.ts';
 import { hardware } from './hardware.ts';
@@ -21,6 +20,8 @@ import { unitState } from './unit-state.ts';
 async function notify(...words: string[]): Promise<void> {
   await run('systemd-notify', words, { timeoutMs: 60_000 });
 }
+
+const snapshots = wayBack('/');
 
 /** A real box: systemd is PID 1 and `/` is `/`. */
 export function systemdBox(): Box {
@@ -62,14 +63,9 @@ export function systemdBox(): Box {
     killScript,
     runProgram,
 
-    snapshot: (folder, paths, about) => makeSnapshot('/', folder, paths, about),
-    snapshotHolds: (folder) => snapshotHolds('/', folder),
-    snapshotIntact,
-    noteAfter: (folder) => noteAfter('/', folder),
-    lookAtUndo: (folder, kept) => lookAtUndo('/', folder, kept),
-    prepareUndo: (folder, how) => prepareUndo('/', folder, how),
+    ...snapshots,
     async restore(folder) {
-      await restoreSnapshot('/', folder);
+      await snapshots.restore(folder);
       // Units may have come back or gone.
       await systemctl(['daemon-reload']);
     },

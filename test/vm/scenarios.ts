@@ -18,6 +18,7 @@ import { harness } from './scenarios/harness.ts';
 import { lossyDisk } from './scenarios/lossy-disk.ts';
 import { networkDown } from './scenarios/network.ts';
 import { originalScripts } from './scenarios/original-scripts.ts';
+import { page } from './scenarios/page.ts';
 import { cutDuringConfirm, cutsAfterScript, cutsBeforeScript, cutsInScript } from './scenarios/power-cuts.ts';
 import { scriptReboots } from './scenarios/script-reboots.ts';
 import { selfUpdate, selfUpdateBad } from './scenarios/self-update.ts';
@@ -58,4 +59,5 @@ export const scenarios: readonly Scenario[] = [
   ...clockScenarios,
   networkDown,
   strangers,
+  page,
 ];

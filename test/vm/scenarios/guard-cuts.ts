@@ -61,10 +61,10 @@ export const cutsGuardWatch: Scenario = {
     await box.install();
     await box.reaches('confirm');
     await shortPatience(context);
-    await machine.onConsole(/no sign of the updater/);
+    await machine.onConsole(/no sign of the updater for/);
     for (let n = 0; n < 3; n++) {
       // Somewhere from the stop of the services to the last rename.
-      await cutAt(context, 6000 * random());
+      await cutAt(context, 2500 * random());
       const [found] = await machine.onConsole(/the undo was cut off| ready\s/);
       // An updater that is up: the cut came after the last of it.
       if (found !== 'the undo was cut off') break;

@@ -8,7 +8,7 @@ const ask = (socket: string, more = '') =>
   `curl --silent --fail --max-time 60 --unix-socket ${run}/${socket}.sock ${more} http://updater/status`;
 
 /** What somebody with a log-in and nothing else must not get done, while an update is on trial. */
-const attempts: Readonly<Record<string, string>> = {
+export const attempts: Readonly<Record<string, string>> = {
   'asks through the socket of root': ask('control'),
   'asks through the socket of the page': ask('page'),
   'puts a socket of their own in the place of it': `rm -f ${run}/page.sock`,

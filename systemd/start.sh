@@ -51,4 +51,6 @@ if [ "${1:-}" = ui ]; then
     [ -f "$page" ] || page=$factory/opq-updater-ui.js
     exec node "$page" "$@"
 fi
+# Many requests at once come and go; the daemon, which is there for months, does not keep the memory that they took.
+[ "${1:-}" != daemon ] || exec node --max-semi-space-size=1 "$program" "$@"
 exec node "$program" "$@"

@@ -19,7 +19,8 @@ export function childWorker(script: string): Worker {
     child = undefined;
   };
   const start = () => {
-    const started = fork(script, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    // With the heap that Node gives to a program that has work to do.
+    const started = fork(script, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] });
     const forget = () => {
       if (child === started) child = undefined;
     };

@@ -24,8 +24,8 @@ function aBox(shell: readonly string[]) {
   put('usr/lib/opq-box-updater/opq-updater.js');
   put('opt/opq-updater/1.3.0/opq-updater.js');
   link('1.3.0');
-  // Stands in for Node: says what it would start.
-  put('bin/node', '#!/bin/sh\necho "$*"\n');
+  // Stands in for Node: says what it would start, whatever it is told about its memory.
+  put('bin/node', '#!/bin/sh\ncase $1 in --max-*) shift ;; esac\necho "$*"\n');
   spawnSync('chmod', ['755', at('bin/node')]);
   return {
     at,

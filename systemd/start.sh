@@ -52,5 +52,5 @@ if [ "${1:-}" = ui ]; then
     exec node "$page" "$@"
 fi
 # Many requests at once come and go; the daemon, which is there for months, does not keep the memory that they took.
-[ "${1:-}" != daemon ] || exec node --max-semi-space-size=1 "$program" "$@"
+[ "${1:-}" != daemon ] || exec node --max-semi-space-size=1 --optimize-for-size "$program" "$@"
 exec node "$program" "$@"

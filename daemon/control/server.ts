@@ -1,6 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { faultOf, httpStatusOf } from '../../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import { maxRequestBytes, operations } from '../../protocol/operations.ts';
@@ -32,15 +32,18 @@ export async function refuseSecond(path: string): Promise<void> {
 
 /** Serves the operations on one unix socket, in the place of a dead one. */
 export async function serveControl(daemon: Daemon, { path, page, fd }: ControlSocket): Promise<Server> {
+  const busy = new WeakSet<Socket>();
   const server = createServer((request, response) => {
+    const { socket } = request;
+    // Our own clients wait for the answer; many requests at once, unanswered, would fill the memory.
+    if (busy.has(socket)) return void socket.destroy();
+    busy.add(socket);
+    response.once('close', () => busy.delete(socket));
     answer(daemon, page, request, response).catch((thrown) => refuse(daemon, response, asUpdateError(thrown)));
   });
   server.headersTimeout = 10_000;
   // Bodies have times of their own: one of an upload takes as long as it takes.
   server.requestTimeout = 0;
-  // Our own clients have a connection for each; many at once, unanswered, would fill the memory.
-  server.maxRequestsPerSocket = 10;
-  server.on('dropRequest', (_, socket) => socket.destroy());
   if (fd !== undefined) {
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen({ fd }, resolve));
     return server;

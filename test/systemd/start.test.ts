@@ -25,7 +25,7 @@ function aBox(shell: readonly string[]) {
   put('opt/opq-updater/1.3.0/opq-updater.js');
   link('1.3.0');
   // Stands in for Node: says what it would start, whatever it is told about its memory.
-  put('bin/node', '#!/bin/sh\ncase $1 in --max-*) shift ;; esac\necho "$*"\n');
+  put('bin/node', '#!/bin/sh\nwhile case $1 in --*) ;; *) false ;; esac; do shift; done\necho "$*"\n');
   spawnSync('chmod', ['755', at('bin/node')]);
   return {
     at,

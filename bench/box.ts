@@ -8,6 +8,8 @@ import type { Payload } from './payload.ts';
 
 export interface ScratchBox {
   readonly root: string;
+  /** The process that stands in for systemd. */
+  readonly init: number;
   /** The resident daemon of now; another one after each reboot. */
   pid(): Promise<number>;
   updater(...args: string[]): Promise<string>;
@@ -63,6 +65,7 @@ export async function startBox(
   await ready();
   return {
     root,
+    init: box.pid!,
     updater,
     ready,
     pid: async () => Number(await readFile(join(root, 'var/lib/scratch/daemon-group'), 'utf8')),

@@ -18,7 +18,9 @@ export async function pin({ screen, root }: Call): Promise<number> {
   else {
     screen.line(styled('bold', `PIN: ${text}`));
     screen.line(`It counts for ${pinLifeS / 60} minutes, five tries and one password.`);
-    screen.line('Open the page of this box in a browser (port 8152), and choose a password there.');
+    screen.line(
+      'Open the page of this box in a browser (port 8152 unless it was given another), and choose a password there.',
+    );
   }
   return 0;
 }

@@ -50,17 +50,18 @@ it('brings a package to a box that reaches no server, over a line that breaks, a
   expect((await box.status()).installed).toBe(next);
 });
 
-it('tells why a package was refused that no pinned key has signed, and leaves no way to install it', async ({
+it('asks for a package by itself on a box without a server; refuses one that no pinned key has signed, and says why', async ({
   publisher,
   newBox,
   serveBox,
   openPage,
 }) => {
   const path = await publisher.stick(release(next), await publisher.otherKey());
-  const box = await newBox();
+  const box = await newBox({ config: { server_url: null } });
   const page = await openPage(await serveBox(box));
   await signIn(page, box);
-  await unfold(page, 'upload');
+  await page.locator('#update').getByText(t.update.noServer).waitFor();
+  expect(await button(page, t.update.check).getAttribute('aria-disabled')).toBe('true');
   await page.locator(files).setInputFiles([path, path.replace(packageName(next), signatureName(next))]);
   await button(page, t.upload.send).click();
   await page.locator('.brought').getByText(t.upload.states.refused).waitFor();

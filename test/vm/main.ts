@@ -18,7 +18,7 @@ async function main([repo = '', cache = '', ...typed]: string[]): Promise<number
     options: {
       resume: { type: 'boolean', default: false },
       table: { type: 'string' },
-      jobs: { type: 'string', default: '2' },
+      jobs: { type: 'string', default: '3' },
     },
     allowPositionals: true,
   });

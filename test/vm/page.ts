@@ -9,7 +9,8 @@ export function pageOf(words: readonly string[]): (table: string) => string {
   const said = execFileSync('qemu-system-x86_64', ['--version'], { encoding: 'utf8' });
   const qemu = /version ([\d.]+)/.exec(said)?.[1] ?? 'of an unknown version';
   const memory = Math.round(totalmem() / 2 ** 30);
-  const command = ['sh test/vm/run.sh', ...words].join(' ');
+  // The same table comes of one run as of one that was gone on with.
+  const command = ['sh test/vm/run.sh', ...words.filter((word) => word !== '--resume')].join(' ');
   return (table) => `# Updates of a real box, in QEMU
 
 Each line is a Debian 13 with systemd that was booted with the package on it, updated from a server outside of it, and

@@ -24,13 +24,13 @@ import { dirname, join, resolve } from 'node:path';
 import { UpdateError } from '../protocol/errors.ts';
 
 /** Replaces a file: temp, fsync, rename, fsync of the folder. Readers see the old text or the new one. */
-export async function writeFileSafely(path: string, text: string, mode = 0o600): Promise<void> {
+export async function writeFileSafely(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
   // A name of its own: of two who write at once, one must not rename what the other has half written.
   const temporary = `${path}.${randomUUID().slice(0, 8)}.new`;
   try {
     const file = await open(temporary, 'wx', mode);
     try {
-      await file.writeFile(text);
+      await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();

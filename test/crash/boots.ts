@@ -27,7 +27,7 @@ export interface Machine {
   readonly bin: string;
   /** The guard as it is in the repository. */
   readonly guard: string;
-  /** True: a guard that decides nothing is played; its own writes have points of their own. */
+  /** True: a guard that decides nothing is played, and so is `sync`; the guard's own writes have points of their own. */
   readonly quick?: boolean;
   /** What lies behind its network; default: nothing. */
   readonly gateway?: Gateway;
@@ -63,7 +63,7 @@ export async function toRest(
   const clock = skippingClock(machine.nowMs);
   let { up = false, silent = false } = start;
   for (let boots = up ? 0 : 1; boots <= maxBoots; boots++) {
-    if (!up) startBoot(machine);
+    if (!up && startBoot(machine) === 'known') return 'known';
     if (silent) guard(machine, 'watch');
     up = silent = false;
     const end = rebootAsked(machine) ? 'reboot' : await runUpdater(machine, clock, left);
@@ -75,14 +75,15 @@ export async function toRest(
 
 const rebootAsked = ({ root }: Machine) => existsSync(join(root, rebootMark));
 
-function startBoot(machine: Machine): void {
+function startBoot(machine: Machine): 'known' | undefined {
   const { root, say } = machine;
   rmSync(join(root, 'run'), { recursive: true, force: true, maxRetries: 50, retryDelay: 5 });
   mkdirSync(join(root, 'run'));
   writeFileSync(join(root, 'run/boot_id'), `${randomUUID()}\n`);
   say('boots');
-  guard(machine, 'boot');
+  const acted = guard(machine, 'boot');
   if (!rebootAsked(machine)) startServices(root);
+  return acted && machine.knownFrom?.('boot') ? 'known' : undefined;
 }
 
 function goDown(machine: Machine): void {
@@ -92,9 +93,10 @@ function goDown(machine: Machine): void {
   writeFileSync(join(root, unmounted), '');
 }
 
-function guard(machine: Machine, verb: 'boot' | 'watch' | 'shutdown'): void {
+/** @returns false when it decided nothing, and was only played */
+function guard(machine: Machine, verb: 'boot' | 'watch' | 'shutdown'): boolean {
   const { root, bin, guard: program, say, quick } = machine;
-  if (quick && playGuard(root, verb)) return;
+  if (quick && playGuard(root, verb)) return false;
   const env = {
     PATH: process.env.PATH,
     OPQ_ROOT: root,
@@ -106,6 +108,7 @@ function guard(machine: Machine, verb: 'boot' | 'watch' | 'shutdown'): void {
   } catch (error) {
     say(`guard ${verb}: ${(error as { stderr: string }).stderr}`);
   }
+  return true;
 }
 
 const state = 'var/lib/opq-updater';
@@ -154,7 +157,8 @@ async function runUpdater(machine: Machine, clock: Clock, actions: Action[]): Pr
   const never = () => new Promise<never>(() => {});
   const places = placesUnder(root);
   const workers: Worker[] = [];
-  const { box, script } = crashBox(root, bin, machine.gateway);
+  const { box: whole, script } = crashBox(root, bin, machine.gateway);
+  const box: Box = machine.quick ? { ...whole, sync: async () => {} } : whole;
   writeFileSync(join(root, updaterMark), '');
   const tools: Resident = {
     box: new Proxy(box, { get: (target, name: keyof Box) => (known && name !== 'kind' ? never : target[name]) }),
@@ -220,7 +224,7 @@ async function until<T>(look: () => T): Promise<T | undefined> {
   while (performance.now() < end) {
     const found = look();
     if (found) return found;
-    await sleep(1);
+    await sleep(3);
   }
   return undefined;
 }

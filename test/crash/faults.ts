@@ -12,11 +12,11 @@ import { furnish, type Workshop } from './workshop.ts';
 export async function proveFaults(workshop: Workshop, { names, every, look }: Sample): Promise<number> {
   const furnished = await furnish(workshop);
   const trees = await treesOf(workshop, furnished);
-  const exhibits = await recordAll(workshop, furnished, trees);
+  const exhibits = await recordAll(workshop, furnished, trees, names);
   const judges = openJudgesFor(workshop, furnished, null);
   let [changes, seeded, caught, explained] = [0, 0, 0, 0];
   const reasons = new Map<string, string[]>();
-  for (const exhibit of exhibits.filter(({ scenario }) => names.length === 0 || names.includes(scenario.short))) {
+  for (const exhibit of exhibits) {
     const { recording, scenario } = exhibit;
     const all = seedsOf(recording.ops);
     changes += all.changes;

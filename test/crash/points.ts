@@ -7,7 +7,7 @@ import { type Point, pointsAt, safeAfter } from './modes.ts';
 import { brokenPromise, namedBy } from './promises.ts';
 import { type Recording, record } from './record.ts';
 import { treeOf } from './report.ts';
-import { old, releases, type Scenario, scenarios } from './scenarios.ts';
+import { neededFor, old, releases, type Scenario } from './scenarios.ts';
 import { type Case, judge } from './verdict.ts';
 import { type Furnished, furnish, type Workshop } from './workshop.ts';
 
@@ -33,12 +33,12 @@ export async function provePoints(workshop: Workshop, { names, every }: Sample):
   const began = performance.now();
   const furnished = await furnish(workshop);
   const trees = await treesOf(workshop, furnished);
-  const exhibits = await recordAll(workshop, furnished, trees);
+  const exhibits = await recordAll(workshop, furnished, trees, names);
   console.log(`recorded in ${seconds(began)} s`);
   const judges = openJudgesFor(workshop, furnished, trees);
   let points = 0;
   let violations = 0;
-  for (const exhibit of exhibits.filter(({ scenario }) => names.length === 0 || names.includes(scenario.short))) {
+  for (const exhibit of exhibits) {
     const result = await proveOne(exhibit, judges, every);
     points += result.points;
     violations += result.violations;
@@ -75,17 +75,19 @@ export async function recordAll(
   workshop: Workshop,
   { clean, package: path }: Furnished,
   trees: ReadonlyMap<number, string>,
+  names: readonly string[],
 ): Promise<Exhibit[]> {
   const done = new Map<string, Recording>();
   const exhibits: Exhibit[] = [];
-  for (const scenario of scenarios) {
-    const base = scenario.base(clean, done);
+  for (const scenario of neededFor(names)) {
+    const before = done.get(scenario.after ?? '');
+    const base = before ? (scenario.base?.(before) ?? before.end) : clean;
     const recording = await record(workshop, scenario.short, base, scenario.actions(path), scenario.silent);
     done.set(scenario.short, recording);
     const moments = chronicle(base, recording.ops, scenario.undo ?? false);
     exhibits.push({ scenario, recording, moments, facts: factsOf(scenario, recording, clean, trees) });
   }
-  return exhibits;
+  return exhibits.filter(({ scenario }) => names.length === 0 || names.includes(scenario.short));
 }
 
 function factsOf(
@@ -137,6 +139,7 @@ async function proveOne({ scenario, recording, moments, facts }: Exhibit, judges
   for (let n = 0; n <= ops.length; n++) {
     // What is in memory only makes no other disk.
     if (n > 0 && ops[n - 1]!.volatile) continue;
+    if (isCutElsewhere(moments[n]!, scenario)) continue;
     for (const point of pointsAt({ base, ops }, n, safe)) {
       points++;
       const before = disks.size;
@@ -152,6 +155,9 @@ async function proveOne({ scenario, recording, moments, facts }: Exhibit, judges
   await Promise.all(verdicts);
   return { points, disks: disks.size, violations };
 }
+
+const isCutElsewhere = ({ saved, saving }: Moment, { cutElsewhere = [] }: Scenario): boolean =>
+  saved !== null && [saved, saving ?? saved].every(({ step }) => cutElsewhere.includes(step));
 
 export function describe(
   name: string,

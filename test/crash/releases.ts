@@ -10,8 +10,6 @@ export interface CrashRelease {
   readonly version: number;
   /** In its package: path to text. */
   readonly files: Readonly<Record<string, string>>;
-  /** On the box when it is whole: path to text, `-> ` and where it leads, or null for a folder. */
-  readonly tree: Readonly<Record<string, string | null>>;
 }
 
 /** A program says which release it is of, and whether it stays up. */
@@ -23,10 +21,6 @@ export function crashRelease(
   { fate = 'stays' as 'stays' | 'fails', script = {} as ScriptLines } = {},
 ): CrashRelease {
   const unit = `[Service]\nExecStart=/${folder}/run.sh\n# of ${version}\n`;
-  const component: Record<string, string> = {
-    'run.sh': programOf(version, fate),
-    'lib/calibration': `calibration of ${version}\n`.repeat(40),
-  };
   const install = `#!/bin/bash
 set -e
 target="$OPQ_BOX_ROOT/${folder}"
@@ -35,27 +29,21 @@ rm -rf "$target"
 mkdir "$target"
 ${script.middle ?? ''}
 cp -R box-config-daemon/. "$target"
-ln -s lib/calibration "$target/current"
+ln -s calibration "$target/current"
 cp ${service} "$OPQ_BOX_ROOT/etc/systemd/system/${service}"
 mkdir -p "$OPQ_BOX_ROOT/${extraFolder}"
 cp extra "$OPQ_BOX_ROOT/${extraFolder}/extra"
 cp VERSION "$target/VERSION"
 ${script.end ?? ''}
 `;
-  const inPackage = Object.fromEntries(
-    Object.entries(component).map(([name, text]) => [`box-config-daemon/${name}`, text]),
-  );
-  const onBox = Object.fromEntries(Object.entries(component).map(([name, text]) => [`${folder}/${name}`, text]));
   return {
     version,
-    files: { 'install_update.sh': install, [service]: unit, extra: `extra of ${version}\n`, ...inPackage },
-    tree: {
-      ...onBox,
-      [`${folder}/lib`]: null,
-      [`${folder}/current`]: '-> lib/calibration',
-      [`${folder}/VERSION`]: `${version}\n`,
-      [`${extraFolder}/extra`]: `extra of ${version}\n`,
-      [`etc/systemd/system/${service}`]: unit,
+    files: {
+      'install_update.sh': install,
+      [service]: unit,
+      extra: `extra of ${version}\n`,
+      'box-config-daemon/run.sh': programOf(version, fate),
+      'box-config-daemon/calibration': `calibration of ${version}\n`.repeat(40),
     },
   };
 }

@@ -1,4 +1,5 @@
 /** What is recorded, as a table: a disk to begin with, and what happens to that box. */
+import type { StepName } from '../../daemon/facts.ts';
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import type { Action } from './boots.ts';
 import { chronicle } from './chronicle.ts';
@@ -26,78 +27,102 @@ export interface Scenario {
   readonly name: string;
   /** A word for it on the command line. */
   readonly short: string;
-  base(clean: Disk, done: ReadonlyMap<string, Recording>): Disk;
+  /** The scenario whose recording its disk is taken from; none = it begins with a clean box. */
+  readonly after?: string;
+  /** default: the disk of the end of that recording */
+  base?(before: Recording): Disk;
   actions(package_: (name: ReleaseName) => string): readonly Action[];
   readonly silent?: boolean;
   readonly undo?: boolean;
   /** How else the update may end when the box was cut off. */
   readonly otherwise?: readonly ErrorCode[];
+  /** Not cut while the journal says one of these: another scenario does the same there, and is cut in it. */
+  readonly cutElsewhere?: readonly StepName[];
 }
 
 /** Of the guard: boots on trial in which the updater never reported. */
 const boots = '/var/lib/opq-updater/trial/boots';
 const file = (path: string): Action => ({ do: 'file', path });
+/** Whether the script will fail, or its service, nobody knows there. */
+const untilInstall = ['download', 'verify', 'unpack', 'snapshot', 'stop'] as const;
 
 export const scenarios: readonly Scenario[] = [
   {
-    name: 'a good update from a server, then another one from a stick',
+    name: 'a good update from a server',
     short: 'good',
-    base: (clean) => clean,
-    actions: (path) => [{ do: 'check' }, file(path('better'))],
+    actions: () => [{ do: 'check' }],
+  },
+  {
+    name: 'another one from a stick, with a way back that goes when it is confirmed',
+    short: 'again',
+    after: 'good',
+    actions: (path) => [file(path('better'))],
+    cutElsewhere: ['download', 'verify', 'unpack', 'snapshot', 'install'],
   },
   {
     name: 'a script that fails, and the undo',
     short: 'script',
-    base: (clean) => clean,
     actions: (path) => [file(path('failing'))],
+    cutElsewhere: ['unpack', 'snapshot', 'stop'],
   },
   {
     name: 'a release whose service fails, and the undo',
     short: 'health',
-    base: (clean) => clean,
     actions: (path) => [file(path('sick'))],
+    cutElsewhere: [...untilInstall, 'install'],
   },
   {
     name: 'a script that reboots by itself',
     short: 'reboot',
-    base: (clean) => clean,
     actions: (path) => [file(path('rebooting'))],
+    cutElsewhere: untilInstall,
   },
   {
     name: 'the undo of a confirmed release',
     short: 'undo',
-    base: (_, done) => done.get('good')!.end,
+    after: 'good',
     actions: () => [{ do: 'undo' }],
     undo: true,
   },
   {
     name: 'the way back after a power cut in the script',
     short: 'back',
-    base: (_, done) => during(done.get('good')!, 'install', 30),
+    after: 'good',
+    base: (good) => during(good, 'install', 30),
     actions: () => [],
   },
   {
     name: 'the guard puts back what never reported',
     short: 'boots',
-    base: (_, done) => withFile(during(done.get('health')!, 'reboot', 3), boots, '3\n'),
+    after: 'health',
+    base: (health) => withFile(during(health, 'reboot', 3), boots, '3\n'),
     actions: () => [],
   },
   {
     name: 'the guard puts back what was about to be confirmed',
     short: 'promotion',
-    base: (_, done) => withFile(renamed(done.get('good')!, '-> /var/lib/opq-updater/previous.outdated'), boots, '3\n'),
+    after: 'again',
+    base: (again) => withFile(renamed(again, '-> /var/lib/opq-updater/previous.outdated'), boots, '3\n'),
     actions: () => [],
   },
   {
     name: 'the guard puts back what fell silent',
     short: 'silence',
-    base: (_, done) => during(done.get('health')!, 'reboot', 3),
+    after: 'health',
+    base: (health) => during(health, 'reboot', 3),
     actions: () => [],
     silent: true,
     // The cut ends the silence.
     otherwise: ['HEALTH_FAILED'],
   },
 ];
+
+/** The scenarios of these names and those that they build on, in the order in which they are recorded. */
+export function neededFor(names: readonly string[]): readonly Scenario[] {
+  const needed = new Set(names);
+  for (const { short, after } of scenarios.toReversed()) if (after && needed.has(short)) needed.add(after);
+  return scenarios.filter(({ short }) => names.length === 0 || needed.has(short));
+}
 
 /** The disk some operations after a step was saved, with all of them on it. */
 function during(recording: Recording, step: string, later: number): Disk {

@@ -81,7 +81,7 @@ async function writeCleanBox(root: string, url: string, key: string): Promise<vo
   };
   put(`${component}/run.sh`, programOf(old, 'stays'), 0o4755);
   put(`${component}/VERSION`, `${old}\n`);
-  put(`${component}/lib/with space`, 'odd\n', 0o600);
+  put(`${component}/with space`, 'odd\n', 0o600);
   linkSync(join(root, component, 'run.sh'), join(root, component, 'hard'));
   symlinkSync('../nowhere', join(root, component, 'dangling'));
   put(`etc/systemd/system/${service}`, `[Service]\nExecStart=/${component}/run.sh\n`);
@@ -95,7 +95,7 @@ async function writeCleanBox(root: string, url: string, key: string): Promise<vo
   mkdirSync(join(root, 'var/log/opq'), { recursive: true });
   mkdirSync(join(root, 'etc/opq-updater/keys'), { recursive: true });
   await copyFile(key, join(root, 'etc/opq-updater/keys/key.pem'));
-  for (const path of ['run.sh', 'VERSION', 'dangling', 'lib/with space', 'lib', '.'])
+  for (const path of ['run.sh', 'VERSION', 'dangling', 'with space', '.'])
     lutimesSync(join(root, component, path), long, long);
   for (const path of [service, `multi-user.target.wants/${service}`, 'multi-user.target.wants', '.'])
     lutimesSync(join(root, 'etc/systemd/system', path), long, long);

@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, readlink } from 'node:fs/promises';
-import { create, openToRead, remove, renameSafely } from '../../files.ts';
+import { openToRead, writeFileSafely } from '../../files.ts';
 import { type Found, walk } from './walk.ts';
 
 /** One path: all that an undo compares, and the time of its change, which alone is no difference. */
@@ -24,23 +24,13 @@ export type Image = ReadonlyMap<string, Look>;
 
 /** Writes the image of folders below `root` to a file: whole or not at all, on the disk when it returns. */
 export async function writeImage(root: string, paths: readonly string[], file: string): Promise<void> {
-  const making = `${file}.making`;
-  await remove(making);
-  const out = await create(making);
-  const sum = createHash('sha256');
-  try {
-    for await (const record of recordsOf(root, paths)) {
-      const bytes = Buffer.from(`${record}\0`, 'latin1');
-      sum.update(bytes);
-      await out.write(bytes);
-    }
-    await out.write(`sum ${sum.digest('hex')}\0`);
-    await out.sync();
-  } finally {
-    await out.close();
-  }
-  await renameSafely(making, file);
+  const records: string[] = [];
+  for await (const record of recordsOf(root, paths)) records.push(`${record}\0`);
+  const text = records.join('');
+  await writeFileSafely(file, Buffer.from(`${text}sum ${sumOf(Buffer.from(text, 'latin1'))}\0`, 'latin1'));
 }
+
+const sumOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 /** The image of folders as they are now. */
 export async function imageNow(root: string, paths: readonly string[]): Promise<Image> {
@@ -54,8 +44,7 @@ export async function readImage(file: string): Promise<Image | undefined> {
   const bytes = await readFile(file).catch(() => undefined); // missing, or on a disk that fails: as good as none
   const end = bytes?.lastIndexOf('sum ') ?? -1;
   if (!bytes || end === -1) return undefined;
-  const sum = createHash('sha256').update(bytes.subarray(0, end)).digest('hex');
-  if (bytes.toString('latin1', end) !== `sum ${sum}\0`) return undefined;
+  if (bytes.toString('latin1', end) !== `sum ${sumOf(bytes.subarray(0, end))}\0`) return undefined;
   return new Map(bytes.toString('latin1', 0, end).split('\0').slice(0, -1).map(parseRecord));
 }
 
@@ -87,9 +76,7 @@ async function recordOf({ kind, path, at, stat }: Found): Promise<string> {
     kind === 'f'
       ? await sha256(at)
       : kind === 'l'
-        ? createHash('sha256')
-            .update(await readlink(at, 'buffer'))
-            .digest('hex')
+        ? sumOf(await readlink(at, 'buffer'))
         : kind === 'c' || kind === 'b'
           ? rdev
           : '-';

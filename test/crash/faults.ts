@@ -20,7 +20,6 @@ export async function proveFaults(workshop: Workshop, { names, every, look }: Sa
     const { recording, scenario } = exhibit;
     const all = seedsOf(recording.ops);
     changes += all.changes;
-    const known = look ? new Set<string>() : baseline(exhibit);
     const named = namedBy(recording.base, recording.ops);
     const broken = brokenPromise(recording.ops, named);
     if (broken !== undefined) throw new Error(`without any fault: ${broken}`);
@@ -32,7 +31,7 @@ export async function proveFaults(workshop: Workshop, { names, every, look }: Sa
       if (n % 20 === 19) console.log(`  ${n + 1} faults, ${here} caught (${judges.tried} disks)`);
       const promise = brokenPromise(seed.ops, named, seed.safe) !== undefined;
       const reason = promise ? undefined : reasonFor(seed, exhibit);
-      if (promise || (reason === undefined && (await isCaught(seed, exhibit, known, look ? null : judges)))) {
+      if (promise || (reason === undefined && (await isCaught(seed, exhibit, look ? null : judges)))) {
         caught++;
         here++;
         continue;
@@ -71,26 +70,23 @@ function baseline({ recording: { base, ops }, moments }: Exhibit): Set<string> {
 const keyOf = ({ digest }: Point, { saved, saving, begun, ended, undoBegun }: Moment): string =>
   [digest, saved?.text, saving?.text, begun, ended, undoBegun].join('|');
 
-async function isCaught(
-  seed: Seed,
-  exhibit: Exhibit,
-  known: ReadonlySet<string>,
-  judges: Judges | null,
-): Promise<boolean> {
+/** @param judges null: no box is booted */
+async function isCaught(seed: Seed, exhibit: Exhibit, judges: Judges | null): Promise<boolean> {
   const { base } = exhibit.recording;
   const { facts } = exhibit;
   const moments = momentsOf(seed, exhibit);
-  const fresh: { point: Point; moment: Moment }[] = [];
+  const all: { point: Point; moment: Moment }[] = [];
   for (let done = seed.from; done <= seed.until; done++) {
     if (seed.ops[done - 1]!.volatile) continue;
     for (const point of pointsAt({ base, ops: seed.ops }, done, seed.safe)) {
       const moment = moments[done]!;
       if (journalFault(moment, toldBy(point.disk))) return true;
-      const key = keyOf(point, moment);
-      if (!known.has(key)) fresh.push({ point, moment });
+      all.push({ point, moment });
     }
   }
   if (!judges) return false;
+  const known = baseline(exhibit);
+  const fresh = all.filter(({ point, moment }) => !known.has(keyOf(point, moment)));
   // The worst first: where everything is lost that was not synced, shortly before it is safe after all.
   fresh.sort((a, b) => rank(a.point) - rank(b.point) || b.point.done - a.point.done);
   let found = false;

@@ -4,8 +4,9 @@
  *     whole    what gets its name by a rename is on the disk before; so is what restore.sh puts back
  *     safe     a rename, a line of the history, a folder of its own, the end of the mark of an orderly shutdown: on the
  *              disk before anything else is changed ("save, then act")
- *     done     what was made in a step is on the disk before the next position is saved; of an undo by the guard also
- *              what it removed, before its mark says that there is nothing left to do
+ *     done     what was made in a step is on the disk before the next position is saved
+ *     all      a mark of the guard stands over nothing that is not on the disk: that its undo is done, which nobody does
+ *              again, and that the box went down in order
  */
 import { apply, type Change, type Disk, type Operation, restsOn, walk, withUnborn } from './disk.ts';
 import { safeAfter } from './modes.ts';
@@ -27,8 +28,7 @@ const told = new RegExp(
     .join('|'),
 );
 const position = / -> \/var\/lib\/opq-updater\/journal\.json$/;
-/** Says that the guard's undo is done: nobody does it again. */
-const undone = / -> \/var\/lib\/opq-updater\/trial\/guard$/;
+const mark = / -> \/var\/lib\/opq-updater\/(trial\/guard|orderly-shutdown)$/;
 /** Not needed once a position is saved: the decoded archive, what a download goes on by, a name until the rename. */
 const passing = /\/var\/opq\/updater\/[^/ ]*(\.tar|\.etag)$|\.new$/;
 /** Written by the sign of life, beside all else. */
@@ -71,7 +71,7 @@ export function brokenPromise(ops: readonly Operation[], named: Named, safe = sa
     const torn =
       inside && ops.findIndex((one, m) => m < n && safe[m]! > n && isChange(one) && fills(one, inside, modes));
     if (torn !== undefined && torn !== -1) return `${op.note}, but ${ops[torn]!.note} is not on the disk`;
-    const relied = undone.test(op.note) ? isDone : onward ? isMade : undefined;
+    const relied = mark.test(op.note) ? isLasting : onward ? isMade : undefined;
     if (relied) {
       const left = ops.find((one, m) => m < n && safe[m]! > n && relied(one));
       if (left) return `${op.note}, but ${left.note} is not on the disk`;
@@ -93,8 +93,8 @@ const fills = (op: Change, inside: ReadonlySet<number>, modes: boolean): boolean
 const isMade = (op: Operation): boolean =>
   (op.kind === 'enter' || op.kind === 'write') && !op.volatile && !passing.test(op.note) && !beside.test(op.note);
 
-/** True for all that an undo does to the disk. */
-const isDone = (op: Operation): boolean => isChange(op) && !op.volatile && !passing.test(op.note);
+/** True for all that changes the disk, removals and modes too. */
+const isLasting = (op: Operation): boolean => isChange(op) && !op.volatile && !passing.test(op.note);
 
 /** True for another thing that is done; the sign of life goes its own way. */
 function follows(next: Change, op: Change): boolean {

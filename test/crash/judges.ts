@@ -24,6 +24,8 @@ export function openJudges(program: string, settings: Omit<JudgeSettings, 'name'
   for (let n = 0; n < availableParallelism() + 1; n++) {
     const child = fork(program, ['judge'], { serialization: 'advanced', execArgv: slim });
     child.send({ ...settings, name: String(n) } satisfies JudgeSettings);
+    // Broken off, before the folder goes in which it writes.
+    process.prependOnceListener('exit', () => child.kill('SIGKILL'));
     all.push(child);
     idle.push(child);
   }

@@ -30,18 +30,10 @@ function sampleOf(args: readonly string[]): Sample {
 /** With a folder in memory where there is one: thousands of disks are written. */
 async function inWorkshop(repo: string, work: (workshop: Workshop) => Promise<number>): Promise<number> {
   const folder = mkdtempSync(join(inMemory() ?? tmpdir(), 'opq-crash-'));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-      process.exit(130);
-    });
-  }
-  try {
-    const [bin, quickBin] = [join(folder, 'bin'), join(folder, 'quick-bin')];
-    return await work({ folder, program: process.argv[1]!, bin, quickBin, guard: join(repo, 'systemd/guard.sh') });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  const [bin, quickBin] = [join(folder, 'bin'), join(folder, 'quick-bin')];
+  return work({ folder, program: process.argv[1]!, bin, quickBin, guard: join(repo, 'systemd/guard.sh') });
 }
 
 function inMemory(): string | undefined {

@@ -45,7 +45,7 @@ export async function cutAtStep(
   if (/ ended update=/.test(machine.console().slice(from))) return null;
   const seen = lastStep(machine.console());
   await cutAt(context, 0);
-  const line = / power was lost in the middle of an update step=(\w+)| ready\s/;
+  const line = / power was lost in the middle of an update step=(\w+)\s| ready\s/;
   const [, told] = await machine.onConsole(line);
   // A shutdown that was nearly done was none, and an update may have come to its end just before.
   if (told === undefined && (seen === 'reboot' || seen === 'restored' || seen === 'confirm')) return null;

@@ -9,7 +9,7 @@ import type { CheckUp } from '../protocol/views.ts';
 import { linkedUpdater } from './box/updater.ts';
 import type { Daemon } from './daemon.ts';
 import { exists } from './files.ts';
-import { listKeys } from './keys.ts';
+import { isTrusted, listKeys } from './keys.ts';
 import { networkOf } from './network.ts';
 import { mib } from './space.ts';
 import { inNewWorker } from './tools.ts';
@@ -53,8 +53,9 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
     const keys = await listKeys(places, (await config()).values);
     const bad = keys.filter(({ fault }) => fault !== null).map(({ name, fault }) => `${name}: ${fault?.message}`);
     if (bad.length > 0) return { found: bad.join('; '), todo: errorCodes.KEY_INVALID.todo };
-    if (keys.length === 0) return { found: 'none pinned', todo: errorCodes.NO_TRUSTED_KEYS.todo };
-    return { found: keys.map(({ name, pem }) => `${name} (${parsePublicKey(pem).kind})`).join(', ') };
+    const good = keys.filter(isTrusted);
+    if (good.length === 0) return { found: 'none pinned', todo: errorCodes.NO_TRUSTED_KEYS.todo };
+    return { found: good.map(({ name, pem }) => `${name} (${parsePublicKey(pem).kind})`).join(', ') };
   },
 
   async server({ tools }) {

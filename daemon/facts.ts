@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import type { ErrorCode } from '../protocol/error-codes.ts';
 import { isErrorCode } from '../protocol/error-codes.ts';
+import { linksSchema } from '../protocol/key-chain.ts';
 import { updateSteps } from '../protocol/views.ts';
 
 const whole = z.int().nonnegative();
@@ -57,6 +58,8 @@ const verifiedSchema = z.object({
   notes: z.string().nullable(),
   /** The updater that it brings, and its folder in the package. */
   updater: z.object({ version: z.string(), path: z.string() }).nullable(),
+  /** The chain of keys that it carries, to be followed once it is confirmed. */
+  keyLinks: linksSchema.default([]),
 });
 /** What the package says of itself: made by `verify` alone, once the signature held. */
 export type VerifiedRelease = Readonly<z.output<typeof verifiedSchema>>;

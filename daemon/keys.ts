@@ -3,67 +3,114 @@ import { join } from 'node:path';
 import type { Config } from '../protocol/config-keys.ts';
 import { faultOf } from '../protocol/control.ts';
 import { UpdateError } from '../protocol/errors.ts';
-import { parsePublicKey } from '../protocol/keys.ts';
+import { followLinks, type Link, trustedKeys } from '../protocol/key-chain.ts';
+import { type PublicKey, parsePublicKey } from '../protocol/keys.ts';
 import type { KeyView } from '../protocol/views.ts';
 import { makeFolder, readIfThere, removeSafely, writeFileSafely } from './files.ts';
+import { keysFolder, readTrust, saveTrust } from './key-trust.ts';
 import type { Places } from './places.ts';
 
 /** As it goes over the socket. */
-export const withoutPem = ({ name, kind, fingerprint, fault }: KeyView): KeyView => ({
-  name,
-  kind,
-  fingerprint,
-  fault,
-});
+export const withoutPem = ({ pem: _, ...view }: Key): KeyView => view;
 
-const folderOf = (places: Places, config: Config) => places.at(config.trusted_keys_path);
+type Key = KeyView & { readonly pem: string };
 
-/** Every key file in the folder of pinned keys, good or not, by name. */
-export async function listKeys(places: Places, config: Config): Promise<(KeyView & { pem: string })[]> {
-  const folder = folderOf(places, config);
+/** Whether signatures of this key count. */
+export const isTrusted = ({ fault, retired_by }: KeyView): boolean => fault === null && retired_by === null;
+
+/** Every key file in the folder of pinned keys, good or not, by name; then the keys that releases brought. */
+export async function listKeys(places: Places, config: Config): Promise<Key[]> {
+  const { trust, error } = await readTrust(places, config);
+  const retiredBy = (key: string) => trust.retired.find(({ fingerprint }) => fingerprint === key)?.release ?? null;
+  const pinned = await pinnedFiles(places, config);
+  const brought = trust.added
+    .map(({ name, pem, release }) => ({ ...viewOf(name, pem), added_by: release }))
+    // Pinned by hand as well: then that is where it comes from.
+    .filter((key) => !pinned.some(({ fingerprint }) => fingerprint === key.fingerprint));
+  const unreadable = error ? [unusable('followed.json', error)] : [];
+  return [...pinned, ...brought, ...unreadable].map((key) => ({
+    ...key,
+    retired_by: retiredBy(key.fingerprint ?? ''),
+  }));
+}
+
+async function pinnedFiles(places: Places, config: Config): Promise<Key[]> {
+  const folder = keysFolder(places, config);
   const names = (await readdir(folder).catch(() => [] as string[])).filter((name) => name.endsWith('.pem')).sort(); // no folder: no keys
   return Promise.all(
     names.map(async (file) => {
       const name = file.slice(0, -'.pem'.length);
       try {
-        const pem = (await readIfThere(join(folder, file))) ?? '';
-        const { kind, fingerprint } = parsePublicKey(pem, file);
-        return { name, kind, fingerprint, fault: null, pem };
+        return viewOf(name, (await readIfThere(join(folder, file))) ?? '', file);
       } catch (error) {
-        return { name, kind: null, fingerprint: null, fault: faultOf(asUnusable(error, file)), pem: '' };
+        return unusable(name, error, file);
       }
     }),
   );
 }
 
+function viewOf(name: string, pem: string, file = name): Key {
+  const { kind, fingerprint } = parsePublicKey(pem, file);
+  return { name, kind, fingerprint, fault: null, added_by: null, retired_by: null, pem };
+}
+
 /** Also a folder or a rotten file with the name of a key must not keep the good keys from being used. */
-function asUnusable(error: unknown, file: string): UpdateError {
-  if (error instanceof UpdateError) return error;
-  return new UpdateError('KEY_INVALID', `${file} cannot be read: ${(error as Error).message}.`, { cause: error });
+function unusable(name: string, thrown: unknown, file = name): Key {
+  const why = () => `${file} cannot be read: ${(thrown as Error).message}.`;
+  const error = thrown instanceof UpdateError ? thrown : new UpdateError('KEY_INVALID', why(), { cause: thrown });
+  return { name, kind: null, fingerprint: null, fault: faultOf(error), added_by: null, retired_by: null, pem: '' };
 }
 
 /**
- * The keys that a signature may be made with. A bad file among good ones is passed over here and shown as a warning.
+ * The keys that a signature may be made with, pinned or brought by a release. A bad file among good ones is passed over here and shown as a warning.
  * @throws UpdateError NO_TRUSTED_KEYS
  */
 export async function pinnedKeyPems(places: Places, config: Config): Promise<string[]> {
-  const good = (await listKeys(places, config)).filter(({ fault }) => fault === null);
+  const good = (await listKeys(places, config)).filter(isTrusted);
   if (good.length > 0) return good.map(({ pem }) => pem);
-  throw new UpdateError('NO_TRUSTED_KEYS', `There is no usable key in ${folderOf(places, config)}.`);
+  throw new UpdateError('NO_TRUSTED_KEYS', `There is no usable key in ${keysFolder(places, config)}.`);
 }
 
-/** @throws UpdateError KEY_INVALID, or NOT_PERMITTED when the name is taken by another key */
+const pinnedKeys = async (places: Places, config: Config): Promise<PublicKey[]> =>
+  (await pinnedFiles(places, config)).filter(({ fault }) => fault === null).map(({ pem }) => parsePublicKey(pem));
+
+/** What the box would trust once these links were followed. @throws UpdateError KEYS_REFUSED */
+async function follow(places: Places, config: Config, links: readonly Link[], release: number) {
+  const pinned = await pinnedKeys(places, config);
+  const { trust } = await readTrust(places, config);
+  return { before: trust, pinned, trust: followLinks(trust, pinned, links, release) };
+}
+
+/** The keys that would count once these links were followed; nothing is kept of them. @throws UpdateError KEYS_REFUSED */
+export async function pemsAfter(places: Places, config: Config, links: readonly Link[]): Promise<string[]> {
+  const { trust, pinned } = await follow(places, config, links, 0);
+  return trustedKeys(trust, pinned).map(({ key }) => key.export({ type: 'spki', format: 'pem' }).toString());
+}
+
+/** Follows the links of a release that is confirmed; again it finds nothing to do. @returns whether there was a new one */
+export async function followForGood(places: Places, config: Config, links: readonly Link[], release: number) {
+  const { before, trust } = await follow(places, config, links, release);
+  if (trust === before) return false;
+  await saveTrust(places, config, trust);
+  return true;
+}
+
+/** @throws UpdateError KEY_INVALID, or NOT_PERMITTED when the name is taken by another key or the key was retired */
 export async function addKey(places: Places, config: Config, name: string, pem: string): Promise<KeyView> {
-  const { kind, fingerprint } = parsePublicKey(pem, name);
-  const other = (await listKeys(places, config)).find((key) => key.name === name && key.fingerprint !== fingerprint);
+  const key = viewOf(name, pem);
+  const known = await listKeys(places, config);
+  const other = known.find(({ name: taken, fingerprint }) => taken === name && fingerprint !== key.fingerprint);
   if (other)
     throw new UpdateError(
       'NOT_PERMITTED',
       `There is another key named "${name}"; remove it first or use another name.`,
     );
-  await makeFolder(folderOf(places, config), 0o755);
-  await writeFileSafely(join(folderOf(places, config), `${name}.pem`), pem, 0o644);
-  return { name, kind, fingerprint, fault: null };
+  const { trust } = await readTrust(places, config);
+  const gone = trust.retired.find(({ fingerprint }) => fingerprint === key.fingerprint);
+  if (gone) throw new UpdateError('NOT_PERMITTED', `The release ${gone.release} retired this key, for ever.`);
+  await makeFolder(keysFolder(places, config), 0o755);
+  await writeFileSafely(join(keysFolder(places, config), `${name}.pem`), pem, 0o644);
+  return withoutPem(key);
 }
 
 /** @throws UpdateError NOT_FOUND */
@@ -71,6 +118,10 @@ export async function removeKey(places: Places, config: Config, nameOrFingerprin
   const keys = await listKeys(places, config);
   const key = keys.find(({ name, fingerprint }) => name === nameOrFingerprint || fingerprint === nameOrFingerprint);
   if (!key) throw new UpdateError('NOT_FOUND', `No pinned key has the name or fingerprint "${nameOrFingerprint}".`);
-  await removeSafely(join(folderOf(places, config), `${key.name}.pem`));
+  // Its link is not followed a second time, so it does not come back by itself.
+  const { trust } = await readTrust(places, config);
+  const added = trust.added.filter(({ pem }) => parsePublicKey(pem).fingerprint !== key.fingerprint);
+  if (added.length < trust.added.length) await saveTrust(places, config, { ...trust, added });
+  await removeSafely(join(keysFolder(places, config), `${key.name}.pem`));
   return key.name;
 }

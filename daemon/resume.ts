@@ -185,6 +185,7 @@ export async function undoTrial({ clock }: Tools, folder: string, because: Becau
       writablePaths: [],
       notes: null,
       updater: null,
+      keyLinks: [],
     },
     paths: [],
     baseline: baselineOf(active),

@@ -5,8 +5,7 @@ import type { UploadView } from '../protocol/box-views.ts';
 import { UpdateError } from '../protocol/errors.ts';
 import { versionOfPackageName } from '../protocol/version.ts';
 import { exists, move, openRegular, remove, writeFileSafely } from './files.ts';
-import { pinnedKeyPems } from './keys.ts';
-import { networkOf } from './network.ts';
+import { verifyTrusted } from './package/verify-trusted.ts';
 import { judgeRelease } from './steps/verify.ts';
 import type { Resident } from './tools.ts';
 
@@ -92,19 +91,17 @@ export async function judgeUpload(
   try {
     // Found good once, and cut off before that was known.
     if (!(await exists(files.unverified))) await move(files.verified, files.unverified);
-    const release = await worker.do(
-      'verify',
+    const release = await verifyTrusted(
+      { places, worker, values },
       {
         path: files.unverified,
         signaturePath: files.signature,
         decodedPath: files.decoded,
-        keyPems: await pinnedKeyPems(places, values),
         version,
         maxUnpackedBytes: values.max_unpacked_bytes,
         maxEntries: values.max_entries,
         // There is no server to ask whose key it was.
         offeredKeyUrl: null,
-        network: networkOf(values, places),
       },
       { signal },
     );

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { UpdateError } from './errors.ts';
+import { linksSchema } from './key-chain.ts';
 import { updaterPathPattern, updaterVersionPattern } from './updater.ts';
 
 /** `update.json` is read into memory before anything is unpacked. */
@@ -36,6 +37,8 @@ const updateJsonSchema = z.strictObject({
       path: z.string().regex(updaterPathPattern, 'expected a folder of the package, such as opq-updater'),
     })
     .optional(),
+  /** The publisher's keys that came and went, from the first link on: followed once the release is confirmed. */
+  keys: linksSchema.optional(),
 });
 
 export type UpdateJson = z.output<typeof updateJsonSchema>;

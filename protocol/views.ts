@@ -202,6 +202,10 @@ export interface KeyView {
   readonly fingerprint: string | null;
   /** Why this file is not used; null when it is. */
   readonly fault: Fault | null;
+  /** The release that brought it; null = pinned on this box by hand. */
+  readonly added_by: number | null;
+  /** The release that retired it, for ever; null = it counts. */
+  readonly retired_by: number | null;
 }
 
 export interface ConfigView {

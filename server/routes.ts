@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type Router from 'koa-router';
+import { keyChainName } from '../protocol/key-chain.ts';
 import { packageName, releaseVersionPattern, signatureName, versionOfPackageName } from '../protocol/version.ts';
 import { judgeConditions } from './conditions.ts';
 import { health } from './health.ts';
@@ -46,6 +47,7 @@ export const routes: Readonly<Record<string, Answer>> = {
     sendFile(ctx, join(folder.dir, 'version.json'), labels.releaseFile, nowMs()),
   '/public_key.pem': (ctx, { folder, nowMs }) =>
     sendFile(ctx, join(folder.dir, 'public_key.pem'), labels.publicKey, nowMs()),
+  '/keys.json': (ctx, { folder, nowMs }) => sendFile(ctx, join(folder.dir, keyChainName), labels.releaseFile, nowMs()),
   '/update/:id': (ctx, site) => sendRelease(ctx, site, versionOfId),
   // The updater of 2018 asks for server_url + file name.
   '/:id': (ctx, site) => sendRelease(ctx, site, versionOfPackageName),

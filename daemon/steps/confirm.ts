@@ -4,6 +4,7 @@ import { readAbout } from '../box/snapshot.ts';
 import { exists, removeSafely, renameSafely } from '../files.ts';
 import { raiseFloor } from '../floor.ts';
 import { becomesHealthy } from '../health.ts';
+import { followForGood } from '../keys.ts';
 import type { At, Step } from '../machine.ts';
 import type { Places } from '../places.ts';
 import { removeFromQuarantine } from '../quarantine.ts';
@@ -70,9 +71,16 @@ async function hasReported(patienceMs: number, { places, clock }: Tools): Promis
 }
 
 /** The release is the box's own from here on; nothing may lead back any more, so nothing may throw. */
-async function kept(at: At<'confirm'>, outageS: number | null, { places, log }: Tools): Promise<At<'idle'>> {
+async function kept(at: At<'confirm'>, outageS: number | null, { places, config, log }: Tools): Promise<At<'idle'>> {
   const { to, sha256 } = at.update;
   log.info('confirmed', { version: to });
+  try {
+    const followed = await followForGood(places, (await config()).values, at.release.keyLinks, to);
+    if (followed) log.warn('the publisher changed the keys that this box trusts', { release: to });
+  } catch (error) {
+    // The next release brings the whole chain again.
+    log.error('the keys of the release could not be followed', asUpdateError(error));
+  }
   try {
     await raiseFloor(places, to);
     if (sha256) await removeFromQuarantine(places, sha256);

@@ -1,5 +1,5 @@
 import { UpdateError } from '../../protocol/errors.ts';
-import { pinnedKeyPems } from '../keys.ts';
+import { pemsAfter, pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
 import { makeRoom } from '../space.ts';
 import { packageFiles } from './package-files.ts';
@@ -20,7 +20,8 @@ export const unpack: Step<'unpack'> = {
         path: files.verified,
         signaturePath: files.signature,
         decodedPath: files.decoded,
-        keyPems: await pinnedKeyPems(places, values),
+        // A key that the release brings may be the one that signed it.
+        keyPems: [...(await pinnedKeyPems(places, values)), ...(await pemsAfter(places, values, at.release.keyLinks))],
         version: at.update.to,
         sha256: at.release.sha256,
         maxUnpackedBytes: values.max_unpacked_bytes,

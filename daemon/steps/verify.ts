@@ -4,9 +4,8 @@ import { join as joinUrl } from '../channel/detached.ts';
 import type { Update, VerifiedRelease } from '../facts.ts';
 import { exists, move, remove, renameSafely } from '../files.ts';
 import { checkFloor, readFloor } from '../floor.ts';
-import { pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
-import { networkOf } from '../network.ts';
+import { verifyTrusted } from '../package/verify-trusted.ts';
 import { checkQuarantine, readQuarantine } from '../quarantine.ts';
 import type { Tools } from '../tools.ts';
 import { packageFiles } from './package-files.ts';
@@ -24,18 +23,16 @@ export const verify: Step<'verify'> = {
     if (!(await exists(files.unverified)) && (await exists(files.verified)))
       await move(files.verified, files.unverified);
     try {
-      const release = await worker.do(
-        'verify',
+      const release = await verifyTrusted(
+        { places, worker, values },
         {
           path: files.unverified,
           signaturePath: files.signature,
           decodedPath: files.decoded,
-          keyPems: await pinnedKeyPems(places, values),
           version: update.to,
           maxUnpackedBytes: values.max_unpacked_bytes,
           maxEntries: values.max_entries,
           offeredKeyUrl: values.server_url && joinUrl(values.server_url, 'public_key.pem'),
-          network: networkOf(values, places),
         },
         { report: show, signal: cancelled },
       );

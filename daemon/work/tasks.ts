@@ -5,6 +5,7 @@
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
+import { type Link, maxKeyChainBytes, parseKeyChain } from '../../protocol/key-chain.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
 import { maxSignatureBytes } from '../../protocol/signature.ts';
 import type { Progress } from '../../protocol/views.ts';
@@ -57,6 +58,7 @@ export interface Tasks {
   latest: Task<Server, Offer | null>;
   machine: Task<Record<string, never>, Machine>;
   fetchKey: Task<{ url: string; network: Network }, { pem: string }>;
+  fetchKeyLinks: Task<{ url: string; network: Network }, { links: readonly Link[] }>;
   download: Task<DownloadTask, { sizeBytes: number }>;
   copy: Task<CopyTask, { sizeBytes: number }>;
   verify: Task<VerifyTask, VerifiedRelease>;
@@ -72,6 +74,11 @@ export const tasks: Tasks = {
     if (!pem) throw new UpdateError('NOT_FOUND', `There is no key at ${url}.`);
     parsePublicKey(pem.toString('latin1'), url);
     return { pem: pem.toString('latin1') };
+  },
+
+  async fetchKeyLinks({ url, network }) {
+    const bytes = await getSmall(url, network, maxKeyChainBytes);
+    return { links: bytes ? parseKeyChain(bytes) : [] };
   },
 
   async download(job, report) {
@@ -140,6 +147,7 @@ export const tasks: Tasks = {
       writablePaths: updateJson.writable_paths ?? [],
       notes: updateJson.notes ?? null,
       updater: updateJson.updater ?? null,
+      keyLinks: updateJson.keys ?? [],
     };
   },
 

@@ -13,7 +13,7 @@ import { digest, withPackage } from './package-file.ts';
 import { exists, putFile } from './put-file.ts';
 import { tarOf } from './tar-writer.ts';
 import { sizeText } from './text.ts';
-import { mustSayItsVersion, withUpdater } from './updater-content.ts';
+import { mustSayItsVersion, withKeys, withUpdater } from './updater-content.ts';
 import { verb } from './verb.ts';
 
 export const build = verb({
@@ -23,6 +23,7 @@ export const build = verb({
     out: { type: 'string', value: 'DIR', help: 'where the package goes (default: .)' },
     version: { type: 'string', value: 'N', help: 'seconds since the epoch (default: now)' },
     updater: { type: 'string', value: 'DIR', help: 'bring the updater in DIR to the boxes' },
+    keys: { type: 'string', value: 'CHAIN', help: 'carry this chain of keys, see "key-rollover"' },
   },
   details: `Packs what is in CONTENT_DIR, below the top folder opq-box-update-N, as opq-box-update-N.tar.bz2.
 CONTENT_DIR holds install_update.sh, the components and, if you like, update.json. It is not changed;
@@ -39,12 +40,13 @@ An updater is asked for its version, which has to be the one that update.json sa
     ['opq-release build content --updater updater', 'with a new version of the updater itself'],
   ],
 
-  async run({ CONTENT_DIR: folder, out = '.', version: wanted, updater }, { nowS }) {
+  async run({ CONTENT_DIR: folder, out = '.', version: wanted, updater, keys }, { nowS }) {
     const version = wanted === undefined ? nowS : versionFrom(wanted);
     await mustBeApart(folder, out);
     await mkdir(out, { recursive: true });
     const path = join(out, packageName(version));
-    const content = await contentTree(folder, version);
+    const tree = await contentTree(folder, version);
+    const content = keys === undefined ? tree : await withKeys(tree, keys);
     const rows = updater === undefined ? content : await withUpdater(content, updater);
     if (updater === undefined) await mustSayItsVersion(rows);
     const judge = readArchive(version, defaultArchiveLimits);

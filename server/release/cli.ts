@@ -9,6 +9,7 @@ import { componentSign } from './component-sign.ts';
 import { helpFor, overview } from './help.ts';
 import { inspect } from './inspect.ts';
 import { asReleaseError } from './io-errors.ts';
+import { keyRollover } from './key-rollover.ts';
 import { keygen } from './keygen.ts';
 import { publish } from './publish.ts';
 import { sign } from './sign.ts';
@@ -25,6 +26,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   publish,
   withdraw,
   inspect,
+  'key-rollover': keyRollover,
   'component build': componentBuild,
   'component index': componentIndex,
   'component sign': componentSign,

@@ -9,6 +9,7 @@ import { tap } from './chunks.ts';
 import { judgePackage } from './judge-package.ts';
 import { describeKey, type PrivateKey, publicPem, readPrivateKey, readPublicKey } from './key-files.ts';
 import { digest, type PackageFile, signerOf, versionOfPackage, withPackage } from './package-file.ts';
+import { judgeKeys, publishKeys } from './published-keys.ts';
 import { exists, putFile, putText } from './put-file.ts';
 import { sizeText } from './text.ts';
 import { namedRelease, nameRelease, newestSigned, publicKeyName, releaseFileOf, versionsIn } from './updates-folder.ts';
@@ -23,11 +24,13 @@ export const publish = verb({
     'new-key': { type: 'boolean', help: 'sign with another key than the one published there' },
   },
   details: `Reads PACKAGE as a box would, then puts into UPDATES_DIR, in this order: the package, its signature,
-${publicKeyName}, and version.json, which names the newest release. Each appears whole or not at all, and
-if the power fails in the middle, boxes see the release before; run it again to finish.
+${publicKeyName}, keys.json when the package carries a chain of keys, and version.json, which names the
+newest release. Each appears whole or not at all, and if the power fails in the middle, boxes see the
+release before; run it again to finish.
 An older release than the newest is published without touching version.json.
-Refused: a package that a box would refuse, other bytes under a version that is published already, and
-a key that is not the one published there, because boxes that pin that one would refuse the release.`,
+Refused: a package that a box would refuse, other bytes under a version that is published already, a
+package without the chain of keys that is published there, a key that the chain retires, and, unless
+told otherwise, a key that is not the one published there: boxes that pin that one refuse the release.`,
   examples: [
     [
       'opq-release publish opq-box-update-1550190683.tar.bz2 --to /srv/updates --key keys/private_key.pem',
@@ -44,9 +47,10 @@ a key that is not the one published there, because boxes that pin that one would
     const key = await readPrivateKey(keyPath);
     await mkdir(to, { recursive: true });
     const isKeyThere = await sameKey(to, key, newKey);
-    const { release, signature } = await withPackage(path, (file) => putPackage(file, to, version, key));
+    const { release, signature, links } = await withPackage(path, (file) => putPackage(file, to, version, key));
     if (!(await hasSignature(to, version, key))) await putText(join(to, signatureName(version)), signature);
     if (!isKeyThere) await putText(join(to, publicKeyName), publicPem(key.publicKey.key));
+    await publishKeys(to, links);
     const newest = await nameNewest(to, release, key);
     return {
       text: [
@@ -77,7 +81,7 @@ async function sameKey(folder: string, { publicKey }: PrivateKey, newKey: boolea
 }
 
 /** Copies, judges and signs in one pass, so that what was judged and signed is what lies there. */
-async function putPackage(file: PackageFile, folder: string, version: number, { key }: PrivateKey) {
+async function putPackage(file: PackageFile, folder: string, version: number, { key, publicKey }: PrivateKey) {
   const target = join(folder, packageName(version));
   const hash = createHash('sha256');
   const signer = createSign('sha256');
@@ -90,7 +94,9 @@ async function putPackage(file: PackageFile, folder: string, version: number, { 
     });
     const { updateJson } = await judgePackage(watched, version);
     const release = releaseFileOf({ version, sizeBytes, sha256: hash.digest('hex'), updateJson });
-    return { release, signature: encodeSignature(signer.sign(key)) };
+    const links = updateJson?.keys ?? [];
+    await judgeKeys(folder, links, publicKey);
+    return { release, links, signature: encodeSignature(signer.sign(key)) };
   };
   if (!(await exists(target))) return putFile(target, (temp) => read((chunk) => temp.writeFile(chunk)));
   const again = await read(async () => {});

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { saidVersion } from '../../daemon/box/said-version.ts';
 import { updateJsonName } from '../../protocol/archive-content.ts';
 import { UpdateError } from '../../protocol/errors.ts';
+import { parseKeyChain } from '../../protocol/key-chain.ts';
 import { parseUpdateJson, type UpdateJson } from '../../protocol/update-json.ts';
 import { updaterProgram, updaterVersionPattern } from '../../protocol/updater.ts';
 import { quote } from '../../protocol/version.ts';
@@ -27,13 +28,23 @@ export async function withUpdater(rows: readonly ContentRow[], folder: string): 
     const program = join(folder, updaterProgram);
     throw new UpdateError('USAGE', `${program} should say a version such as 1.3.0, found ${quote(version)}.`);
   }
-  const content = Buffer.from(`${JSON.stringify({ ...about, updater: { version, path } }, null, 2)}\n`);
-  return inOrder([
-    ...rows.filter(({ name }) => name !== updateJsonName),
-    { kind: 'file', name: updateJsonName, mode: 0o644, sizeBytes: content.length, content },
-    { kind: 'folder', name: path },
-    ...brought,
-  ]);
+  const said = withUpdateJson(rows, { ...about, updater: { version, path } });
+  return inOrder([...said, { kind: 'folder', name: path }, ...brought]);
+}
+
+/**
+ * The content with a chain of keys in its update.json, in place of one that may be there.
+ * @throws UpdateError KEYS_REFUSED, ARCHIVE_REFUSED
+ */
+export async function withKeys(rows: readonly ContentRow[], chainPath: string): Promise<ContentRow[]> {
+  const keys = parseKeyChain(await readFile(chainPath));
+  return inOrder(withUpdateJson(rows, { ...(await updateJsonOf(rows)), keys }));
+}
+
+function withUpdateJson(rows: readonly ContentRow[], about: UpdateJson): ContentRow[] {
+  const content = Buffer.from(`${JSON.stringify(about, null, 2)}\n`);
+  const row: ContentRow = { kind: 'file', name: updateJsonName, mode: 0o644, sizeBytes: content.length, content };
+  return [...rows.filter(({ name }) => name !== updateJsonName), row];
 }
 
 /**

@@ -168,6 +168,7 @@ export const aRelease = {
   writablePaths: [],
   notes: null,
   updater: null,
+  keyLinks: [],
 };
 
 const machine = {
@@ -186,6 +187,7 @@ function playedWorker(places: Places, work: Partial<Record<TaskName, () => unkno
   const usual: Record<TaskName, () => unknown> = {
     latest: () => null,
     fetchKey: () => ({ pem: '' }),
+    fetchKeyLinks: () => ({ links: [] }),
     download: () => ({ sizeBytes: 1 }),
     copy: () => ({ sizeBytes: 1 }),
     verify: () => aRelease,

@@ -16,7 +16,7 @@ const pinned = (name: string) => `POST /keys/add ${JSON.stringify({ pem: pair.pu
 
 async function boxWithKeyFile(content = pair.publicKey) {
   const daemon = await fakeDaemon({
-    key_add: { name: 'pinned', kind, fingerprint, fault: null },
+    key_add: { name: 'pinned', kind, fingerprint, fault: null, added_by: null, retired_by: null },
     key_fetch: { pem: pair.publicKey, kind, fingerprint },
   });
   const file = join(daemon.root, 'OPQ Key (2).pem');

@@ -13,16 +13,18 @@ import { styled } from './screen.ts';
 const grouped = (fingerprint: string): string => (fingerprint.match(/.{1,4}/g) ?? []).join(' ');
 const bare = (fingerprint: string): string => fingerprint.replace(/[\s:]/g, '').toLowerCase();
 
-/** The pinned keys, and the files beside them that are not used. */
+/** The keys that count, where each came from, and those beside them that are not used. */
 export async function list({ screen, daemon }: Call): Promise<number> {
   const keys = await daemon.ask('keys', {});
   if (screen.json) screen.document(keys);
   else if (keys.length === 0)
     screen.line('No key is pinned: this box takes no updates. Pin one: "opq-updater keys add FILE".');
   else {
-    for (const { name, kind, fingerprint, fault } of keys) {
+    for (const { name, kind, fingerprint, fault, added_by, retired_by } of keys) {
       screen.line(styled('bold', name), kind ? `  ${kind}` : '');
       if (fingerprint) screen.line('    ', grouped(fingerprint));
+      if (fingerprint) screen.line(added_by === null ? '    pinned on this box' : `    brought by release ${added_by}`);
+      if (retired_by !== null) screen.line(styled('yellow', `    not used: retired by release ${retired_by}`));
       if (fault) screen.line(styled('red', `    not used: ${fault.code}: ${fault.message}`));
     }
   }

@@ -1,0 +1,10 @@
+/** The codes of what publishers sign beside packages: keys, indexes, metadata. Part of the table in error-codes.ts. */
+export const trustCodes = {
+  KEYS_REFUSED: {
+    exit: 4,
+    meaning: 'the keys that come and go with the release do not follow from those that this box trusts',
+    todo: 'ask the publisher; "opq-updater keys list" shows what this box trusts',
+  },
+  COMPONENT_REFUSED: { exit: 4, meaning: 'a component is not as the signed index has it', todo: 'do not install it' },
+  INDEX_EXPIRED: { exit: 4, meaning: 'the component index holds no more', todo: 'have the publisher sign it again' },
+} as const;

@@ -45,6 +45,8 @@ it('pins a key under a name, for all to read', async () => {
     kind,
     fingerprint,
     fault: null,
+    added_by: null,
+    retired_by: null,
   });
   expect(await pinnedKeyPems(places, values)).toEqual([aKey]);
   expect((await stat(join(folder, 'publisher.pem'))).mode & 0o777).toBe(0o644);

@@ -47,7 +47,7 @@ const usual = { restarts: 0, byHand: false };
 
 export async function scene(
   over: Partial<Box> = {},
-  work: Partial<Record<TaskName, () => unknown>> = {},
+  work: Partial<Record<TaskName, (input: never) => unknown>> = {},
 ): Promise<Scene> {
   const root = await mkdtemp(join(tmpdir(), 'opq-'));
   onTestFinished(() => rm(root, { recursive: true, force: true }));
@@ -183,8 +183,8 @@ const machine = {
 };
 
 /** A worker that has already done everything: the tasks have tests of their own. */
-function playedWorker(places: Places, work: Partial<Record<TaskName, () => unknown>>): Worker {
-  const usual: Record<TaskName, () => unknown> = {
+function playedWorker(places: Places, work: Partial<Record<TaskName, (input: never) => unknown>>): Worker {
+  const usual: Record<TaskName, (input: never) => unknown> = {
     latest: () => null,
     fetchKey: () => ({ pem: '' }),
     fetchKeyLinks: () => ({ links: [] }),
@@ -199,7 +199,7 @@ function playedWorker(places: Places, work: Partial<Record<TaskName, () => unkno
     async do(name, input) {
       if (name === 'copy' || name === 'download') await writeFile((input as { path: string }).path, 'package');
       await mkdir(places.at('/var/opq/updater'), { recursive: true });
-      return (work[name] ?? usual[name])() as never;
+      return (work[name] ?? usual[name])(input as never) as never;
     },
   };
 }

@@ -1,7 +1,9 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { formatStatement, hashOf, type Link, type Statement } from '../../protocol/key-chain.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/keys.ts';
 import { encodeSignature, signBytes } from '../../protocol/signature.ts';
+import type { KeyFiles } from './packages.ts';
 
 export interface Pair {
   readonly pem: string;
@@ -30,4 +32,10 @@ export function linked(
     ...lies,
   });
   return [...links, { statement, signature: encodeSignature(signBytes(Buffer.from(statement), by.privateKey)) }];
+}
+
+/** The same of the files of a key. */
+export function pairOf({ privatePath, publicPath }: KeyFiles): Pair {
+  const pem = readFileSync(publicPath, 'utf8');
+  return { pem, publicKey: parsePublicKey(pem), privateKey: createPrivateKey(readFileSync(privatePath)) };
 }

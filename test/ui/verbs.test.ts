@@ -80,7 +80,16 @@ const rows = [
   {
     args: ['keys', 'list'],
     name: 'keys',
-    answer: [{ name: 'publisher', kind: 'ECDSA P-256', fingerprint: 'abcd1234', fault: null }],
+    answer: [
+      {
+        name: 'publisher',
+        kind: 'ECDSA P-256',
+        fingerprint: 'abcd1234',
+        fault: null,
+        added_by: null,
+        retired_by: null,
+      },
+    ],
     asks: 'GET /keys {}',
     says: /publisher +ECDSA P-256\s+abcd 1234/,
   },

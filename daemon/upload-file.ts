@@ -94,6 +94,7 @@ export async function judgeUpload(
     const release = await verifyTrusted(
       { places, worker, values },
       {
+        channel: 'detached',
         path: files.unverified,
         signaturePath: files.signature,
         decodedPath: files.decoded,

@@ -63,6 +63,8 @@ const doors: Readonly<Record<string, RegExp>> = {
   execa: /^(daemon\/box\/|server\/release\/bzip2\.ts)/,
   got: /^daemon\/channel\//,
   tar: /^(protocol\/archive|server\/release\/)/,
+  'tuf-js': /^daemon\/channel\/tuf/,
+  '@tufjs/models': /^server\/release\/tuf\//,
   'unbzip2-stream': /^daemon\/box\/decode\.ts/,
   systeminformation: /^daemon\/box\/machine\.ts/,
   bullmq: /^server\/attended\/bullmq-queue\.ts/,

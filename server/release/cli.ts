@@ -13,6 +13,12 @@ import { keyRollover } from './key-rollover.ts';
 import { keygen } from './keygen.ts';
 import { publish } from './publish.ts';
 import { sign } from './sign.ts';
+import { tufAdd } from './tuf/add.ts';
+import { tufInit } from './tuf/init.ts';
+import { tufRefresh } from './tuf/refresh.ts';
+import { tufRotate } from './tuf/rotate.ts';
+import { tufSign } from './tuf/sign.ts';
+import { tufStatus } from './tuf/status.ts';
 import type { Outcome, Tools, Verb } from './verb.ts';
 import { verify } from './verify.ts';
 import { withdraw } from './withdraw.ts';
@@ -27,6 +33,12 @@ const verbs: Readonly<Record<string, Verb>> = {
   withdraw,
   inspect,
   'key-rollover': keyRollover,
+  'tuf init': tufInit,
+  'tuf add': tufAdd,
+  'tuf sign': tufSign,
+  'tuf rotate': tufRotate,
+  'tuf refresh': tufRefresh,
+  'tuf status': tufStatus,
   'component build': componentBuild,
   'component index': componentIndex,
   'component sign': componentSign,

@@ -25,6 +25,7 @@ const network = { caPath: null, proxyUrl: null, userAgent: 'opq-updater/bench' }
 const maxBytes = 2 ** 30;
 const judged = {
   channel: 'detached' as const,
+  tufDir: '',
   path,
   signaturePath,
   keyPems,
@@ -41,7 +42,17 @@ const worker = childWorker(bundle);
 if (from.startsWith('http')) {
   const url = `${from}/update/${version}`;
   const limits = { maxBytes, minBytesPerS: 512, longestMs: 86_400_000, patience: { tries: 1, firstWaitMs: 1 } };
-  const task = { path, signaturePath, keyPems, network, url, signatureUrl: `${url}.sig`, sizeBytes: null, ...limits };
+  const task = {
+    path,
+    signaturePath,
+    keyPems,
+    network,
+    url,
+    sha256: null,
+    signatureUrl: `${url}.sig`,
+    sizeBytes: null,
+    ...limits,
+  };
   await worker.do('download', task);
 } else {
   await worker.do('copy', { from, path, signaturePath, maxBytes });

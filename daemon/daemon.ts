@@ -16,7 +16,7 @@ import type { GateFacts } from './gates/gate.ts';
 import { closedGate, closedGates, openAgainMs } from './gates/gates.ts';
 import { type GateWatch, watchGates } from './gates/watch.ts';
 import { failuresInARow, readHistory } from './history.ts';
-import { isTrusted, listKeys } from './keys.ts';
+import { keysInUse } from './keys.ts';
 import { postpone, postponementView } from './postponement.ts';
 import { openSchedule, type Schedule } from './schedule.ts';
 import type { Resident } from './tools.ts';
@@ -219,7 +219,7 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
   const installed = await installedVersion(places, values);
   if (installed === undefined) log.warn('no readable VERSION on this box: the next update is its first installation');
   else log.info('installed', { version: installed, made: installed > 1e8 ? releaseDate(installed) : undefined });
-  if (!(await listKeys(places, values)).some(isTrusted)) {
+  if ((await keysInUse(places, values)) === 0) {
     log.warn('no usable key is pinned on this box: there will be no updates', { folder: values.trusted_keys_path });
   }
   await checks.start();

@@ -6,8 +6,8 @@ import { asUpdateError } from '../protocol/errors.ts';
 import { parsePublicKey } from '../protocol/keys.ts';
 import { updaterText } from '../protocol/updater.ts';
 import type { CheckUp } from '../protocol/views.ts';
+import { askedOf } from './asked.ts';
 import { linkedUpdater } from './box/updater.ts';
-import { latestTask } from './checks.ts';
 import type { Daemon } from './daemon.ts';
 import { exists } from './files.ts';
 import { isTrusted, listKeys } from './keys.ts';
@@ -61,7 +61,7 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
   async server({ tools }) {
     const { values } = await tools.config();
     if (values.server_url === null) return { found: 'none set', todo: 'opq-updater config set server_url URL' };
-    const offer = await inNewWorker(tools, 'latest', latestTask(values, values.server_url, tools.places));
+    const offer = await inNewWorker(tools, 'latest', await askedOf(tools));
     return { found: `${shownUrl(values.server_url)} offers ${offer?.version ?? 'nothing'}` };
   },
 

@@ -17,7 +17,8 @@ export const offerSchema = z.object({
   channel: z.enum(channelNames).default('detached'),
   version: whole,
   packageUrl: z.string(),
-  signatureUrl: z.string(),
+  /** Null: its hash is signed, in the metadata of its channel. */
+  signatureUrl: z.string().nullable(),
   sizeBytes: whole.nullable(),
   sha256: z.string().nullable(),
   hardware: strings.nullable(),

@@ -1,12 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ChannelName } from '../protocol/channel-keys.ts';
 import type { Config } from '../protocol/config-keys.ts';
 import { faultOf } from '../protocol/control.ts';
 import { UpdateError } from '../protocol/errors.ts';
 import { followLinks, type Link, trustedKeys } from '../protocol/key-chain.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/keys.ts';
 import type { KeyView } from '../protocol/views.ts';
-import { makeFolder, readIfThere, removeSafely, writeFileSafely } from './files.ts';
+import { exists, makeFolder, readIfThere, removeSafely, writeFileSafely } from './files.ts';
 import { keysFolder, readTrust, saveTrust } from './key-trust.ts';
 import type { Places } from './places.ts';
 
@@ -65,10 +66,22 @@ function unusable(name: string, thrown: unknown, file = name): Key {
  * The keys that a signature may be made with, pinned or brought by a release. A bad file among good ones is passed over here and shown as a warning.
  * @throws UpdateError NO_TRUSTED_KEYS
  */
-export async function pinnedKeyPems(places: Places, config: Config): Promise<string[]> {
+export async function pinnedKeyPems(
+  places: Places,
+  config: Config,
+  channel: ChannelName = 'detached',
+): Promise<string[]> {
+  // There the root says whose signatures count.
+  if (channel === 'tuf') return [];
   const good = (await listKeys(places, config)).filter(isTrusted);
   if (good.length > 0) return good.map(({ pem }) => pem);
   throw new UpdateError('NO_TRUSTED_KEYS', `There is no usable key in ${keysFolder(places, config)}.`);
+}
+
+/** How many keys there are to trust a release by; for the channel "tuf" whether there is a root. */
+export async function keysInUse(places: Places, config: Config): Promise<number> {
+  if (config.channel === 'tuf') return Number(await exists(places.at(config.tuf_root_path)));
+  return (await listKeys(places, config)).filter(isTrusted).length;
 }
 
 const pinnedKeys = async (places: Places, config: Config): Promise<PublicKey[]> =>

@@ -7,7 +7,7 @@ import { availableOf } from './checks.ts';
 import type { Daemon } from './daemon.ts';
 import { expectedOf } from './expected.ts';
 import { readHistory } from './history.ts';
-import { isTrusted, listKeys } from './keys.ts';
+import { keysInUse, listKeys } from './keys.ts';
 import { postponementView } from './postponement.ts';
 import { installedVersion } from './version-on-box.ts';
 
@@ -30,7 +30,9 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
   const warnings: Fault[] = [
     ...problems.map((problem) => warning('CONFIG_INVALID', `Configuration: ${describeProblem(problem)}.`)),
     ...keys.flatMap(({ fault }) => fault ?? []),
-    ...(keys.some(isTrusted) ? [] : [warning('NO_TRUSTED_KEYS', 'No usable key is pinned on this box.')]),
+    ...((await keysInUse(places, values)) > 0
+      ? []
+      : [warning('NO_TRUSTED_KEYS', 'No usable key is pinned on this box.')]),
     ...(at.step === 'stuck' ? [warning(at.stuckBecause.code, at.stuckBecause.message)] : []),
   ];
   return {

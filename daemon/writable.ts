@@ -34,7 +34,13 @@ const neverItself = [
  * @throws UpdateError PATH_NOT_UNDOABLE
  */
 export function undoablePaths(config: Config, asked: readonly string[]): string[] {
-  const forbidden = [...neverBelow, ...ours, config.download_dir_path, config.trusted_keys_path].map(clean);
+  const forbidden = [
+    ...neverBelow,
+    ...ours,
+    config.download_dir_path,
+    config.trusted_keys_path,
+    config.tuf_root_path,
+  ].map(clean);
   const all = [...config.writable_paths, ...asked].map(clean);
   for (const path of all) {
     const clash = forbidden.find((other) => isWithin(path, other) || isWithin(other, path));

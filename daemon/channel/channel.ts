@@ -2,6 +2,7 @@ import type { ChannelName } from '../../protocol/channel-keys.ts';
 import type { Offer } from '../facts.ts';
 import { type VerifiedPackage, type VerifyJob, verify } from '../package/verify.ts';
 import { latestOffer, type Server } from './detached.ts';
+import { latestTarget, type TufTrust, verifyTarget } from './tuf.ts';
 
 /**
  * Where releases come from. A channel says what is newest, and proves what came of it; everything between and after is
@@ -9,11 +10,17 @@ import { latestOffer, type Server } from './detached.ts';
  */
 export interface Channel {
   /** What it offers to this box, unverified; null = nothing. @throws UpdateError of the network and of the channel */
-  latest(server: Server): Promise<Omit<Offer, 'channel'> | null>;
+  latest(asked: Asked): Promise<Omit<Offer, 'channel'> | null>;
   /** From bytes to a trusted package. @throws UpdateError as `verify` of daemon/package/verify.ts, and of the channel */
   verify(job: VerifyJob, report: (done: number, total: number) => void): Promise<VerifiedPackage>;
 }
 
+export interface Asked extends Server {
+  readonly channel: ChannelName;
+  readonly tuf: TufTrust;
+}
+
 export const channels: Readonly<Record<ChannelName, Channel>> = {
   detached: { latest: latestOffer, verify },
+  tuf: { latest: latestTarget, verify: verifyTarget },
 };

@@ -1,7 +1,7 @@
 import type { Gate } from '../../protocol/views.ts';
 import type { Checks } from '../checks.ts';
 import { readFloor } from '../floor.ts';
-import { isTrusted, listKeys } from '../keys.ts';
+import { keysInUse } from '../keys.ts';
 import { askPrograms, type Program } from '../owners-programs.ts';
 import { readPostponement } from '../postponement.ts';
 import { readQuarantine } from '../quarantine.ts';
@@ -45,7 +45,7 @@ export function watchGates(tools: Resident, { checks, isStuck }: { checks: Check
     const downloads = places.at(values.download_dir_path);
     return {
       config: loaded,
-      keys: (await listKeys(places, values)).filter(isTrusted).length,
+      keys: await keysInUse(places, values),
       offer,
       floor: await readFloor(places, values),
       quarantine: await readQuarantine(places),

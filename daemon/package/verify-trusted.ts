@@ -1,6 +1,7 @@
 import type { Config } from '../../protocol/config-keys.ts';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import { keyChainName } from '../../protocol/key-chain.ts';
+import { tufFolderOf } from '../asked.ts';
 import { join as joinUrl } from '../channel/detached.ts';
 import type { VerifiedRelease } from '../facts.ts';
 import { pemsAfter, pinnedKeyPems } from '../keys.ts';
@@ -18,11 +19,12 @@ type Options = Parameters<Worker['do']>[2];
  */
 export async function verifyTrusted(
   { places, worker, values }: { places: Places; worker: Worker; values: Config },
-  job: Omit<VerifyTask, 'keyPems' | 'network'>,
+  what: Omit<VerifyTask, 'keyPems' | 'network' | 'tufDir'>,
   options: Options,
 ): Promise<VerifiedRelease> {
   const network = networkOf(values, places);
-  const keyPems = await pinnedKeyPems(places, values);
+  const keyPems = await pinnedKeyPems(places, values, what.channel);
+  const job = { ...what, tufDir: tufFolderOf(places, values).dir };
   const release = await worker.do('verify', { ...job, network, keyPems }, options).catch(async (error) => {
     if (!(error instanceof UpdateError) || error.code !== 'SIGNATURE_INVALID' || values.server_url === null)
       throw error;
@@ -39,6 +41,6 @@ export async function verifyTrusted(
     return worker.do('verify', { ...job, network, keyPems: later }, options);
   });
   // Before anything is touched: a release whose keys cannot be followed later is refused now.
-  await pemsAfter(places, values, release.keyLinks);
+  if (job.channel === 'detached') await pemsAfter(places, values, release.keyLinks);
   return release;
 }

@@ -15,6 +15,8 @@ export interface VerifyJob {
   readonly path: string;
   readonly signaturePath: string;
   readonly keyPems: readonly string[];
+  /** Where the channel "tuf" keeps what it has proven. */
+  readonly tufDir: string;
   readonly version: number;
   /** Where the decoded archive goes; replaced. */
   readonly decodedPath: string;
@@ -24,10 +26,13 @@ export interface VerifyJob {
   readonly decoder?: Decoder;
 }
 
+/** Who answers for a package, for people. */
+export type Signer = Pick<PublicKey, 'kind' | 'fingerprint'>;
+
 /** A package whose signature held and whose archive was judged whole. Only `verify` makes one. */
 export interface VerifiedPackage {
   readonly sha256: string;
-  readonly signer: PublicKey;
+  readonly signer: Signer;
   readonly content: ArchiveContent;
   /** The decoded archive that was judged: what is unpacked is read through this handle and no other. */
   readonly decoded: FileHandle;
@@ -39,10 +44,19 @@ export interface VerifiedPackage {
  * @throws UpdateError SIGNATURE_INVALID, SIGNATURE_MISSING, ARCHIVE_CORRUPT, ARCHIVE_REFUSED, VERSION_MISMATCH,
  *   DISK_FULL
  */
-export async function verify(job: VerifyJob, report: (done: number, total: number) => void): Promise<VerifiedPackage> {
+export const verify = (job: VerifyJob, report: Report): Promise<VerifiedPackage> =>
+  verifyBy((packed) => verifySignature(packed, job, report), job);
+
+type Report = (done: number, total: number) => void;
+
+/** The same by another proof of where the bytes come from; it reads the open file and says who answers for it. */
+export async function verifyBy(
+  prove: (packed: FileHandle) => Promise<{ sha256: string; signer: Signer }>,
+  job: VerifyJob,
+): Promise<VerifiedPackage> {
   const packed = await openRegular(job.path);
   try {
-    const { sha256, signer } = await verifySignature(packed, job, report);
+    const { sha256, signer } = await prove(packed);
     await remove(job.decodedPath);
     const decoded = await create(job.decodedPath);
     try {
@@ -62,28 +76,13 @@ export async function verify(job: VerifyJob, report: (done: number, total: numbe
 export async function verifySignature(
   packed: FileHandle,
   { signaturePath, keyPems }: Pick<VerifyJob, 'signaturePath' | 'keyPems'>,
-  report: (done: number, total: number) => void = () => {},
+  report: Report = () => {},
 ): Promise<{ sha256: string; signer: PublicKey }> {
   const text = await readIfThere(signaturePath);
   if (text === undefined) throw new UpdateError('SIGNATURE_MISSING', `There is no signature at ${signaturePath}.`);
   const signature = decodeSignature(text);
   const signatures = signatureCheck(keyPems.map((pem) => parsePublicKey(pem)));
-  const hash = createHash('sha256');
-  const whole = oneBzip2Stream();
-  let form: unknown;
-  const { size } = await packed.stat();
-  const buffer = Buffer.allocUnsafe(256 * 1024);
-  for (let done = 0; ; ) {
-    // By position: the decoder reads the same handle from its beginning later.
-    const { bytesRead } = await packed.read(buffer, 0, buffer.length, done);
-    if (bytesRead === 0) break;
-    const chunk = buffer.subarray(0, bytesRead);
-    hash.update(chunk);
-    signatures.push(chunk);
-    form ??= caught(() => whole.push(chunk));
-    done += bytesRead;
-    report(done, size);
-  }
+  const { sha256, judgeForm } = await readWhole(packed, signatures.push, report);
   const signer = signatures.signer(signature);
   // The signature speaks first: what is wrong with the form of a forged package is nobody's business.
   if (!signer) {
@@ -92,9 +91,38 @@ export async function verifySignature(
       `None of the ${keyPems.length} pinned keys made the signature of this package.`,
     );
   }
-  form ??= caught(() => whole.end());
-  if (form) throw form;
-  return { sha256: hash.digest('hex'), signer };
+  judgeForm();
+  return { sha256, signer };
+}
+
+/**
+ * Reads a package once.
+ * @param push is shown every chunk
+ * @returns `judgeForm`: throws ARCHIVE_CORRUPT unless it is one bzip2 stream; to be called once the bytes are trusted
+ */
+export async function readWhole(packed: FileHandle, push: (chunk: Uint8Array) => void, report: Report = () => {}) {
+  const hash = createHash('sha256');
+  const whole = oneBzip2Stream();
+  let form: unknown;
+  const { size } = await packed.stat();
+  const buffer = Buffer.allocUnsafe(256 * 1024);
+  let done = 0;
+  for (;;) {
+    // By position: the decoder reads the same handle from its beginning later.
+    const { bytesRead } = await packed.read(buffer, 0, buffer.length, done);
+    if (bytesRead === 0) break;
+    const chunk = buffer.subarray(0, bytesRead);
+    hash.update(chunk);
+    push(chunk);
+    form ??= caught(() => whole.push(chunk));
+    done += bytesRead;
+    report(done, size);
+  }
+  const judgeForm = () => {
+    form ??= caught(() => whole.end());
+    if (form) throw form;
+  };
+  return { sha256: hash.digest('hex'), sizeBytes: done, judgeForm };
 }
 
 function caught(action: () => void): unknown {

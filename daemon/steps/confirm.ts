@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { asUpdateError } from '../../protocol/errors.ts';
 import { readAbout } from '../box/snapshot.ts';
+import { channelOf } from '../facts.ts';
 import { exists, removeSafely, renameSafely } from '../files.ts';
 import { raiseFloor } from '../floor.ts';
 import { becomesHealthy } from '../health.ts';
@@ -74,8 +75,10 @@ async function hasReported(patienceMs: number, { places, clock }: Tools): Promis
 async function kept(at: At<'confirm'>, outageS: number | null, { places, config, log }: Tools): Promise<At<'idle'>> {
   const { to, sha256 } = at.update;
   log.info('confirmed', { version: to });
+  // The keys of another channel are changed by that one.
+  const keyLinks = channelOf(at.update) === 'detached' ? at.release.keyLinks : [];
   try {
-    const followed = await followForGood(places, (await config()).values, at.release.keyLinks, to);
+    const followed = await followForGood(places, (await config()).values, keyLinks, to);
     if (followed) log.warn('the publisher changed the keys that this box trusts', { release: to });
   } catch (error) {
     // The next release brings the whole chain again.

@@ -1,4 +1,5 @@
 import { UpdateError } from '../../protocol/errors.ts';
+import { tufFolderOf } from '../asked.ts';
 import { channelOf } from '../facts.ts';
 import { pemsAfter, pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
@@ -23,7 +24,11 @@ export const unpack: Step<'unpack'> = {
         signaturePath: files.signature,
         decodedPath: files.decoded,
         // A key that the release brings may be the one that signed it.
-        keyPems: [...(await pinnedKeyPems(places, values)), ...(await pemsAfter(places, values, at.release.keyLinks))],
+        keyPems: [
+          ...(await pinnedKeyPems(places, values, channelOf(at.update))),
+          ...(await pemsAfter(places, values, at.release.keyLinks)),
+        ],
+        tufDir: tufFolderOf(places, values).dir,
         version: at.update.to,
         sha256: at.release.sha256,
         maxUnpackedBytes: values.max_unpacked_bytes,

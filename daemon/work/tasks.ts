@@ -4,14 +4,12 @@
  */
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ChannelName } from '../../protocol/channel-keys.ts';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import { type Link, maxKeyChainBytes, parseKeyChain } from '../../protocol/key-chain.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
 import type { Progress } from '../../protocol/views.ts';
 import { type Machine, readMachine } from '../box/machine.ts';
-import { channels } from '../channel/channel.ts';
-import type { Server } from '../channel/detached.ts';
+import { type Asked, channels } from '../channel/channel.ts';
 import { type DownloadJob, download, forgetDownload } from '../channel/download.ts';
 import { getSmall, type Network } from '../channel/http.ts';
 import type { Offer, VerifiedRelease } from '../facts.ts';
@@ -20,12 +18,10 @@ import { unpack as unpackVerified } from '../package/unpack.ts';
 import type { VerifiedPackage, VerifyJob } from '../package/verify.ts';
 import { explain, fetchSignature, readSignature, signatureHolds } from './signatures.ts';
 
-export interface LatestTask extends Server {
-  readonly channel: ChannelName;
-}
-
 export interface DownloadTask extends DownloadJob {
-  readonly signatureUrl: string;
+  /** Null: it has none, and its hash is what was proven. */
+  readonly signatureUrl: string | null;
+  readonly sha256: string | null;
   readonly signaturePath: string;
   readonly keyPems: readonly string[];
 }
@@ -60,7 +56,7 @@ type Report = (progress: Progress) => void;
 type Task<I, O> = (input: I, report: Report, memory: Memory) => Promise<O>;
 
 export interface Tasks {
-  latest: Task<LatestTask, Offer | null>;
+  latest: Task<Asked, Offer | null>;
   machine: Task<Record<string, never>, Machine>;
   fetchKey: Task<{ url: string; network: Network }, { pem: string }>;
   fetchKeyLinks: Task<{ url: string; network: Network }, { links: readonly Link[] }>;
@@ -71,8 +67,9 @@ export interface Tasks {
 }
 
 export const tasks: Tasks = {
-  async latest({ channel, ...server }) {
-    const offer = await channels[channel].latest(server);
+  async latest(asked) {
+    const { channel } = asked;
+    const offer = await channels[channel].latest(asked);
     return offer && { ...offer, channel };
   },
   machine: () => readMachine(),
@@ -90,7 +87,8 @@ export const tasks: Tasks = {
   },
 
   async download(job, report) {
-    await writeFileSafely(job.signaturePath, await fetchSignature(job));
+    if (job.signatureUrl !== null)
+      await writeFileSafely(job.signaturePath, await fetchSignature(job, job.signatureUrl));
     const fetch = () => download(job, byteReport(report), sleep);
     let result = await fetch();
     // A bad signature of a file that came in pieces may be a bad joint: one clean download before it is an attack.

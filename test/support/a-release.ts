@@ -30,6 +30,7 @@ export async function aRelease(key: KeyFiles, files: Record<string, string> = {}
   const { path, signaturePath, bytes } = await makePackage(dir, { version: testVersion, key, files });
   const job = {
     channel: 'detached' as const,
+    tufDir: join(dir, 'tuf'),
     path,
     signaturePath,
     keyPems: [await readFile(key.publicPath, 'utf8')],

@@ -30,7 +30,14 @@ function worker(script = cliPath): Worker {
 }
 
 const network = { caPath: null, proxyUrl: null, userAgent: 'opq-updater/test' };
-const asking = ({ url }: FlakyServer) => ({ channel: 'detached' as const, url, versionFile: 'version.json', network });
+const tuf = { dir: '', factoryRoot: '', hardware: null, nowMs: 0, known: false };
+const asking = ({ url }: FlakyServer) => ({
+  channel: 'detached' as const,
+  url,
+  versionFile: 'version.json',
+  network,
+  tuf,
+});
 const offering = () => flakyServer(saying(`{"version":${testVersion}}`));
 
 /** A server that holds whoever asks it: a task for as long as a test needs one. */

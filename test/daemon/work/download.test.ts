@@ -32,6 +32,7 @@ beforeEach(async () => {
 const job = (url: string): DownloadTask => ({
   url: `${url}/package`,
   path: join(dir, 'package.unverified'),
+  sha256: null,
   signatureUrl: `${url}/package.sig`,
   signaturePath: join(dir, 'package.sig'),
   keyPems: [keyPem],

@@ -158,19 +158,6 @@ describe('refused are', () => {
       'METADATA_REFUSED',
     ],
     [
-      'a draft that expires in a way that nobody can read',
-      async (made) => {
-        await made.rotate();
-        const text = readFileSync(made.draft('2.root.json'), 'utf8').replace(
-          /"expires": "[^"]*"/,
-          '"expires": "never"',
-        );
-        writeFileSync(made.draft('2.root.json'), text);
-        return made.tuf('sign', made.draft('2.root.json'), '--key', made.privateKey('root-1'));
-      },
-      'METADATA_REFUSED',
-    ],
-    [
       'a draft that has expired',
       async (made) => {
         await made.rotate();
@@ -188,6 +175,19 @@ describe('refused are', () => {
         return made.rotate('--role', 'targets', '--add', made.at('rsa.pem'));
       },
       'KEY_INVALID',
+    ],
+    [
+      'a draft that expires in a way that nobody can read',
+      async (made) => {
+        await made.rotate();
+        const text = readFileSync(made.draft('2.root.json'), 'utf8').replace(
+          /"expires": "[^"]*"/,
+          '"expires": "never"',
+        );
+        writeFileSync(made.draft('2.root.json'), text);
+        return made.tuf('sign', made.draft('2.root.json'), '--key', made.privateKey('root-1'));
+      },
+      'METADATA_REFUSED',
     ],
   ];
   it('what a box could not follow, or what a person did not mean', async () => {

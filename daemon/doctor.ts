@@ -6,8 +6,9 @@ import { asUpdateError } from '../protocol/errors.ts';
 import { parsePublicKey } from '../protocol/keys.ts';
 import { updaterText } from '../protocol/updater.ts';
 import type { CheckUp } from '../protocol/views.ts';
-import { askedOf } from './asked.ts';
+import { askedOf, tufFolderOf } from './asked.ts';
 import { linkedUpdater } from './box/updater.ts';
+import { metadataLook } from './channel/tuf-expiry.ts';
 import type { Daemon } from './daemon.ts';
 import { exists } from './files.ts';
 import { isTrusted, listKeys } from './keys.ts';
@@ -49,8 +50,10 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
     return { found: `${found}, though ${linked} is installed`, todo: errorCodes.UPDATER_BROKEN.todo };
   },
 
-  async keys({ tools: { places, config } }) {
-    const keys = await listKeys(places, (await config()).values);
+  async keys({ tools: { places, config, clock } }) {
+    const { values } = await config();
+    if (values.channel === 'tuf') return metadataLook(tufFolderOf(places, values), clock.now());
+    const keys = await listKeys(places, values);
     const bad = keys.filter(({ fault }) => fault !== null).map(({ name, fault }) => `${name}: ${fault?.message}`);
     if (bad.length > 0) return { found: bad.join('; '), todo: errorCodes.KEY_INVALID.todo };
     const good = keys.filter(isTrusted);

@@ -41,8 +41,8 @@ async function run(verb: Verb, args: readonly string[], nowS: number): Promise<R
 export type TufDesk = ReturnType<typeof tufDesk>;
 
 /** A publisher with a desk, and keys of which each lies on a machine of its own. */
-export function tufDesk() {
-  const root = tempFolder();
+/** @param root an empty folder, or one that was a desk before */
+export function tufDesk(root = tempFolder()) {
   const at = (...parts: string[]) => join(root, ...parts);
   const desk = at('desk');
   const clock = { nowS: Math.floor(Date.now() / 1000) };
@@ -54,7 +54,7 @@ export function tufDesk() {
     writeFileSync(privateKey(name), pair.privateKey.export({ type: 'pkcs8', format: 'pem' }));
     writeFileSync(publicKey(name), pair.publicKey.export({ type: 'spki', format: 'pem' }));
   };
-  for (const name of ['root-1', 'root-2', 'root-3', 'targets', 'online']) makeKey(name);
+  if (!existsSync(at('online'))) for (const name of ['root-1', 'root-2', 'root-3', 'targets', 'online']) makeKey(name);
   const tuf = (verb: keyof typeof verbs, ...args: string[]) => run(verbs[verb], args, clock.nowS);
   const draft = (name: string) => at('desk/drafts', name);
   const options = (role: string, ...names: string[]) => names.flatMap((name) => [`--${role}`, publicKey(name)]);

@@ -61,11 +61,6 @@ export const errorCodes = {
     meaning: 'a key is not a public RSA key of 2048 bits or more or an ECDSA P-256 key',
     todo: 'make one with "opq-release keygen"',
   },
-  KEY_MISMATCH: {
-    exit: 4,
-    meaning: 'the key is another than the one that was expected',
-    todo: 'do not pin it; ask the publisher for the fingerprint',
-  },
   SIGNATURE_MISSING: {
     exit: 4,
     meaning: 'the package comes without a signature',

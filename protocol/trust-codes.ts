@@ -1,5 +1,10 @@
 /** The codes of what publishers sign beside packages: keys, indexes, metadata. Part of the table in error-codes.ts. */
 export const trustCodes = {
+  KEY_MISMATCH: {
+    exit: 4,
+    meaning: 'the key is another than the one that was expected',
+    todo: 'do not pin it; ask the publisher for the fingerprint',
+  },
   KEYS_REFUSED: {
     exit: 4,
     meaning: 'the keys that come and go with the release do not follow from those that this box trusts',

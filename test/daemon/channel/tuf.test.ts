@@ -217,8 +217,18 @@ const attacks: Record<string, [Attack, string]> = {
   'a server that fails': [({ lies }) => lies.set('metadata/2.root.json', saying('', 500)), 'SERVER_ERROR'],
 };
 
-describe.each(Object.entries(attacks))('refuses %s', (_, [attack, code]) => {
-  it('whether it has seen the good state or not, and takes the next good one', async () => {
+/** Of these something was signed by keys that count, and so stays: the box waits for the publisher to get past it. */
+const byRealKeys = new Set([
+  'a timestamp that never expires',
+  'a root that has expired',
+  'a root with one key under two names',
+  'targets that hand their trust on',
+  'targets that nobody signed',
+  'targets under the name of the snapshot',
+]);
+
+describe.each(Object.entries(attacks))('refuses %s', (what, [attack, code]) => {
+  it(`whether it has seen the good state or not${byRealKeys.has(what) ? '' : ', and takes the good one again'}`, async () => {
     const site = await tufSite();
     const [seen, fresh] = [site.newBox('seen'), site.newBox('fresh')];
     await seen.check();
@@ -230,7 +240,7 @@ describe.each(Object.entries(attacks))('refuses %s', (_, [attack, code]) => {
     site.lies.clear();
     rmSync(metadata, { recursive: true });
     renameSync(backup, metadata);
-    expect(await fresh.check().catch(() => 'a root that it had to follow')).toBeTruthy();
+    expect(await codeOf(fresh.check())).toBe(byRealKeys.has(what) ? code : 'no error');
   });
 });
 
@@ -279,7 +289,10 @@ describe('the folder of proven metadata', () => {
       mkdirSync(file('work'));
       writeFileSync(file('work/root.json'), '{"sig');
     },
-    'between the two renames': (file) => renameSync(file('current'), file('previous')),
+    'between the two renames': (file) => {
+      rmSync(file('previous'), { recursive: true });
+      renameSync(file('current'), file('previous'));
+    },
     'before the one before was removed': (file) => {
       mkdirSync(file('previous.removed'));
       writeFileSync(file('previous.removed/root.json'), '');

@@ -24,6 +24,7 @@ const keyPems = [readFileSync(keyFile, 'latin1')];
 const network = { caPath: null, proxyUrl: null, userAgent: 'opq-updater/bench' };
 const maxBytes = 2 ** 30;
 const judged = {
+  channel: 'detached' as const,
   path,
   signaturePath,
   keyPems,

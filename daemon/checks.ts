@@ -1,12 +1,15 @@
 import { join } from 'node:path';
 import * as z from 'zod';
+import type { Config } from '../protocol/config-keys.ts';
 import { faultOf } from '../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import type { Available, Fault } from '../protocol/views.ts';
 import { type Offer, offerSchema } from './facts.ts';
 import { readIfThere, writeFileSafely } from './files.ts';
 import { networkOf } from './network.ts';
+import type { Places } from './places.ts';
 import { inNewWorker, type Resident } from './tools.ts';
+import type { LatestTask } from './work/tasks.ts';
 
 const memorySchema = z.object({
   offer: offerSchema.nullable(),
@@ -61,8 +64,7 @@ export function openChecks({ newWorker, places, clock, config, log }: Parts, cha
     try {
       const { values } = await config();
       if (values.server_url === null) throw new UpdateError('CONFIG_INVALID', 'server_url is not set.');
-      const server = { url: values.server_url, versionFile: values.version_file, network: networkOf(values, places) };
-      const offer = await inNewWorker({ newWorker }, 'latest', server);
+      const offer = await inNewWorker({ newWorker }, 'latest', latestTask(values, values.server_url, places));
       log.info('checked', { offered: offer?.version ?? 'nothing' });
       await save({ offer, last: { at, fault: null } });
       return offer;
@@ -109,6 +111,14 @@ export function openChecks({ newWorker, places, clock, config, log }: Parts, cha
     },
   };
 }
+
+/** What is asked of whom, as configured. */
+export const latestTask = (values: Config, url: string, places: Places): LatestTask => ({
+  channel: values.channel,
+  url,
+  versionFile: values.version_file,
+  network: networkOf(values, places),
+});
 
 export const availableOf = (offer: Offer): Available => ({
   version: offer.version,

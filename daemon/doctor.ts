@@ -7,10 +7,11 @@ import { parsePublicKey } from '../protocol/keys.ts';
 import { updaterText } from '../protocol/updater.ts';
 import type { CheckUp } from '../protocol/views.ts';
 import { linkedUpdater } from './box/updater.ts';
+import { latestTask } from './checks.ts';
 import type { Daemon } from './daemon.ts';
 import { exists } from './files.ts';
 import { listKeys } from './keys.ts';
-import { networkOf } from './network.ts';
+
 import { mib } from './space.ts';
 import { inNewWorker } from './tools.ts';
 
@@ -60,9 +61,7 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
   async server({ tools }) {
     const { values } = await tools.config();
     if (values.server_url === null) return { found: 'none set', todo: 'opq-updater config set server_url URL' };
-    const network = networkOf(values, tools.places);
-    const server = { url: values.server_url, versionFile: values.version_file, network };
-    const offer = await inNewWorker(tools, 'latest', server);
+    const offer = await inNewWorker(tools, 'latest', latestTask(values, values.server_url, tools.places));
     return { found: `${shownUrl(values.server_url)} offers ${offer?.version ?? 'nothing'}` };
   },
 

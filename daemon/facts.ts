@@ -1,5 +1,6 @@
 /** What is known in each step: the schema of the journal, and the types of the steps, from one source. */
 import * as z from 'zod';
+import { type ChannelName, channelNames } from '../protocol/channel-keys.ts';
 import type { ErrorCode } from '../protocol/error-codes.ts';
 import { isErrorCode } from '../protocol/error-codes.ts';
 import { updateSteps } from '../protocol/views.ts';
@@ -11,6 +12,8 @@ const strings = z.array(z.string()).readonly();
 
 /** What a channel offers. Unverified: it says what to fetch. */
 export const offerSchema = z.object({
+  /** The channel that it came by, and that proves it, whatever is configured since. */
+  channel: z.enum(channelNames).default('detached'),
   version: whole,
   packageUrl: z.string(),
   signatureUrl: z.string(),
@@ -43,6 +46,10 @@ const updateSchema = z.object({
   sha256: z.string().nullable(),
 });
 export type Update = Readonly<z.output<typeof updateSchema>>;
+
+/** What a person brings has its signature beside it. */
+export const channelOf = ({ source }: Pick<Update, 'source'>): ChannelName =>
+  source.kind === 'server' ? source.offer.channel : 'detached';
 
 const verifiedSchema = z.object({
   sha256: z.string(),

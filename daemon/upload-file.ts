@@ -95,6 +95,7 @@ export async function judgeUpload(
     const release = await worker.do(
       'verify',
       {
+        channel: 'detached',
         path: files.unverified,
         signaturePath: files.signature,
         decodedPath: files.decoded,

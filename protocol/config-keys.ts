@@ -1,25 +1,9 @@
 import { validate as isCronExpression } from 'node-cron';
 import * as z from 'zod';
-import { hasReadableLogin } from './address.ts';
+import { channelKeys } from './channel-keys.ts';
+import { absolutePath, type Key, key, url } from './config-key.ts';
 
-interface Key<T extends z.ZodType = z.ZodType> {
-  readonly type: T;
-  readonly default: z.output<T>;
-  /** What a value must be, for messages: "expected …". */
-  readonly expected: string;
-  /** What it does, its unit, and what follows from a bad choice. */
-  readonly meaning: string;
-  /** True: a technician may set it on the page. */
-  readonly page?: boolean;
-  /** True: an address, which may hold a name and password that nobody is shown. */
-  readonly address?: boolean;
-}
-
-const key = <T extends z.ZodType>(entry: Key<T>): Key<T> => entry;
-
-const absolutePath = z.string().regex(/^(\/(?!\.\.?(\/|$))[^/\u0000-\u001f\u007f]+)+\/?$/);
 const unitName = z.string().regex(/^[A-Za-z0-9@_.:-]{1,120}\.service$/);
-const url = z.string().refine((text) => /^https?:\/\/[^\s]+$/.test(text) && hasReadableLogin(text));
 const count = (min: number, max: number) => z.int().min(min).max(max);
 const bytes = count(1, 2 ** 40);
 
@@ -37,12 +21,7 @@ export const configKeys = {
       'Where the update server is; null = nowhere, and the box takes only packages that a person brings. With http:// the signature still protects, but others can see the traffic. A name ' +
       'and a password in it (http://NAME:PASSWORD@HOST/) are shown to that server alone, and in no message or log.',
   }),
-  version_file: key({
-    type: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/),
-    default: 'version.json',
-    expected: 'a file name',
-    meaning: 'Name of the release file on the server.',
-  }),
+  ...channelKeys,
   download_dir_path: key({
     type: absolutePath,
     default: '/var/opq/updater/',

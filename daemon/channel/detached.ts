@@ -10,6 +10,8 @@ import { isReleaseVersion, packageName, quote, signatureName, versionOfPackageNa
 import type { Offer } from '../facts.ts';
 import { getSmall, type Network } from './http.ts';
 
+type Offered = Omit<Offer, 'channel'>;
+
 export interface Server {
   readonly url: string;
   readonly versionFile: string;
@@ -20,14 +22,14 @@ export interface Server {
  * The newest release that the server names, or null when it has none.
  * @throws UpdateError of the network, or RELEASE_FILE_INVALID, NOT_OUR_SERVER
  */
-export async function latestOffer(server: Server): Promise<Offer | null> {
+export async function latestOffer(server: Server): Promise<Offered | null> {
   const file = await getSmall(join(server.url, server.versionFile), server.network, maxReleaseFileBytes);
   if (file) return offerOfReleaseFile(server.url, file);
   const version = (await fromVersion(server)) ?? (await fromList(server));
   return version === null ? null : offerOfOldServer(server.url, version);
 }
 
-function offerOfReleaseFile(base: string, bytes: Buffer): Offer {
+function offerOfReleaseFile(base: string, bytes: Buffer): Offered {
   const { version, size, sha256, hardware, notes } = parseReleaseFile(bytes);
   return {
     version,
@@ -41,7 +43,7 @@ function offerOfReleaseFile(base: string, bytes: Buffer): Offer {
   };
 }
 
-const offerOfOldServer = (base: string, version: number): Offer => ({
+const offerOfOldServer = (base: string, version: number): Offered => ({
   version,
   packageUrl: join(base, `update/${version}`),
   signatureUrl: join(base, `update/${version}.sig`),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { type ArchiveContent, readArchive } from '../../protocol/archive.ts';
 import { oneBzip2Stream } from '../../protocol/bzip2.ts';
+import type { ChannelName } from '../../protocol/channel-keys.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/keys.ts';
 import { decodeSignature, signatureCheck } from '../../protocol/signature.ts';
@@ -9,6 +10,7 @@ import { bestDecoder, type Decoder, decode } from '../box/decode.ts';
 import { create, openRegular, readIfThere, remove } from '../files.ts';
 
 export interface VerifyJob {
+  readonly channel: ChannelName;
   /** The package as downloaded, `.unverified`. */
   readonly path: string;
   readonly signaturePath: string;

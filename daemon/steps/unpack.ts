@@ -1,4 +1,5 @@
 import { UpdateError } from '../../protocol/errors.ts';
+import { channelOf } from '../facts.ts';
 import { pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
 import { makeRoom } from '../space.ts';
@@ -17,6 +18,7 @@ export const unpack: Step<'unpack'> = {
     await worker.do(
       'unpack',
       {
+        channel: channelOf(at.update),
         path: files.verified,
         signaturePath: files.signature,
         decodedPath: files.decoded,

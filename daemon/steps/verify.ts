@@ -1,7 +1,7 @@
 import type { Config } from '../../protocol/config-keys.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { join as joinUrl } from '../channel/detached.ts';
-import type { Update, VerifiedRelease } from '../facts.ts';
+import { channelOf, type Update, type VerifiedRelease } from '../facts.ts';
 import { exists, move, remove, renameSafely } from '../files.ts';
 import { checkFloor, readFloor } from '../floor.ts';
 import { pinnedKeyPems } from '../keys.ts';
@@ -27,6 +27,7 @@ export const verify: Step<'verify'> = {
       const release = await worker.do(
         'verify',
         {
+          channel: channelOf(update),
           path: files.unverified,
           signaturePath: files.signature,
           decodedPath: files.decoded,

@@ -4,19 +4,25 @@
  */
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChannelName } from '../../protocol/channel-keys.ts';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
 import { maxSignatureBytes } from '../../protocol/signature.ts';
 import type { Progress } from '../../protocol/views.ts';
 import { type Machine, readMachine } from '../box/machine.ts';
-import { latestOffer, type Server } from '../channel/detached.ts';
+import { channels } from '../channel/channel.ts';
+import type { Server } from '../channel/detached.ts';
 import { type DownloadJob, download, forgetDownload } from '../channel/download.ts';
 import { getSmall, type Network } from '../channel/http.ts';
 import { patiently } from '../channel/retry.ts';
 import type { Offer, VerifiedRelease } from '../facts.ts';
 import { create, openRegular, remove, writeFileSafely } from '../files.ts';
 import { unpack as unpackVerified } from '../package/unpack.ts';
-import { type VerifiedPackage, type VerifyJob, verify as verifyPackage, verifySignature } from '../package/verify.ts';
+import { type VerifiedPackage, type VerifyJob, verifySignature } from '../package/verify.ts';
+
+export interface LatestTask extends Server {
+  readonly channel: ChannelName;
+}
 
 export interface DownloadTask extends DownloadJob {
   readonly signatureUrl: string;
@@ -54,7 +60,7 @@ type Report = (progress: Progress) => void;
 type Task<I, O> = (input: I, report: Report, memory: Memory) => Promise<O>;
 
 export interface Tasks {
-  latest: Task<Server, Offer | null>;
+  latest: Task<LatestTask, Offer | null>;
   machine: Task<Record<string, never>, Machine>;
   fetchKey: Task<{ url: string; network: Network }, { pem: string }>;
   download: Task<DownloadTask, { sizeBytes: number }>;
@@ -64,7 +70,10 @@ export interface Tasks {
 }
 
 export const tasks: Tasks = {
-  latest: (server) => latestOffer(server),
+  async latest({ channel, ...server }) {
+    const offer = await channels[channel].latest(server);
+    return offer && { ...offer, channel };
+  },
   machine: () => readMachine(),
 
   async fetchKey({ url, network }) {
@@ -123,7 +132,7 @@ export const tasks: Tasks = {
 
   async verify(job, report, memory) {
     await forget(memory);
-    const pack = await verifyPackage(job, byteReport(report)).catch(async (error) => {
+    const pack = await channels[job.channel].verify(job, byteReport(report)).catch(async (error) => {
       throw error instanceof UpdateError && error.code === 'SIGNATURE_INVALID' ? await explain(error, job) : error;
     });
     memory.verified = { decodedPath: job.decodedPath, version: job.version, pack };
@@ -149,7 +158,7 @@ export const tasks: Tasks = {
     const known = memory.verified?.decodedPath === decodedPath && memory.verified.version === version;
     if (!known) {
       await forget(memory);
-      memory.verified = { decodedPath, version, pack: await verifyPackage(job, () => {}) };
+      memory.verified = { decodedPath, version, pack: await channels[job.channel].verify(job, () => {}) };
     }
     const { pack } = memory.verified!;
     if (pack.sha256 !== job.sha256) {

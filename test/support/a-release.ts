@@ -29,6 +29,7 @@ export async function aRelease(key: KeyFiles, files: Record<string, string> = {}
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   const { path, signaturePath, bytes } = await makePackage(dir, { version: testVersion, key, files });
   const job = {
+    channel: 'detached' as const,
     path,
     signaturePath,
     keyPems: [await readFile(key.publicPath, 'utf8')],

@@ -1,15 +1,14 @@
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { Config } from '../protocol/config-keys.ts';
 import { faultOf } from '../protocol/control.ts';
-import { asUpdateError, UpdateError } from '../protocol/errors.ts';
+import { asUpdateError } from '../protocol/errors.ts';
 import type { Available, Fault } from '../protocol/views.ts';
+import { askedOf } from './asked.ts';
+import { upgradesOf } from './components.ts';
+import type { ComponentsRecord } from './components-on-box.ts';
 import { type Offer, offerSchema } from './facts.ts';
 import { readIfThere, writeFileSafely } from './files.ts';
-import { networkOf } from './network.ts';
-import type { Places } from './places.ts';
 import { inNewWorker, type Resident } from './tools.ts';
-import type { LatestTask } from './work/tasks.ts';
 
 const memorySchema = z.object({
   offer: offerSchema.nullable(),
@@ -39,9 +38,10 @@ export interface Checks {
   readonly backOffUntilMs: number;
 }
 
-type Parts = Pick<Resident, 'newWorker' | 'places' | 'clock' | 'config' | 'log'>;
+type Parts = Pick<Resident, 'newWorker' | 'places' | 'clock' | 'config' | 'log' | 'box'>;
 
-export function openChecks({ newWorker, places, clock, config, log }: Parts, changed: () => void): Checks {
+export function openChecks(tools: Parts, changed: () => void): Checks {
+  const { newWorker, places, clock, log } = tools;
   // In memory only: a check that finds nothing writes nothing to the SD card.
   const file = join(places.run, 'checks.json');
   let memory: Memory = { offer: null, last: null, failures: 0, backOffUntilMs: 0 };
@@ -62,9 +62,7 @@ export function openChecks({ newWorker, places, clock, config, log }: Parts, cha
   async function askNow(): Promise<Offer | null> {
     const at = new Date(clock.now()).toISOString();
     try {
-      const { values } = await config();
-      if (values.server_url === null) throw new UpdateError('CONFIG_INVALID', 'server_url is not set.');
-      const offer = await inNewWorker({ newWorker }, 'latest', latestTask(values, values.server_url, places));
+      const offer = await inNewWorker({ newWorker }, 'latest', await askedOf(tools));
       log.info('checked', { offered: offer?.version ?? 'nothing' });
       await save({ offer, last: { at, fault: null } });
       return offer;
@@ -112,16 +110,9 @@ export function openChecks({ newWorker, places, clock, config, log }: Parts, cha
   };
 }
 
-/** What is asked of whom, as configured. */
-export const latestTask = (values: Config, url: string, places: Places): LatestTask => ({
-  channel: values.channel,
-  url,
-  versionFile: values.version_file,
-  network: networkOf(values, places),
-});
-
-export const availableOf = (offer: Offer): Available => ({
+export const availableOf = (offer: Offer, running: ComponentsRecord | null): Available => ({
   version: offer.version,
+  upgrades: upgradesOf(offer, running),
   size_bytes: offer.sizeBytes,
   hardware: offer.hardware,
   notes: offer.notes,

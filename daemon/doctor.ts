@@ -6,12 +6,11 @@ import { asUpdateError } from '../protocol/errors.ts';
 import { parsePublicKey } from '../protocol/keys.ts';
 import { updaterText } from '../protocol/updater.ts';
 import type { CheckUp } from '../protocol/views.ts';
+import { askedOf, serverOf } from './asked.ts';
 import { linkedUpdater } from './box/updater.ts';
-import { latestTask } from './checks.ts';
 import type { Daemon } from './daemon.ts';
 import { exists } from './files.ts';
-import { listKeys } from './keys.ts';
-
+import { listKeys, pinnedKeyPems } from './keys.ts';
 import { mib } from './space.ts';
 import { inNewWorker } from './tools.ts';
 
@@ -51,7 +50,9 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
   },
 
   async keys({ tools: { places, config } }) {
-    const keys = await listKeys(places, (await config()).values);
+    const { values } = await config();
+    const keys = await listKeys(places, values);
+    if (values.channel === 'attended') await pinnedKeyPems(places, values, 'attended');
     const bad = keys.filter(({ fault }) => fault !== null).map(({ name, fault }) => `${name}: ${fault?.message}`);
     if (bad.length > 0) return { found: bad.join('; '), todo: errorCodes.KEY_INVALID.todo };
     if (keys.length === 0) return { found: 'none pinned', todo: errorCodes.NO_TRUSTED_KEYS.todo };
@@ -59,10 +60,10 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
   },
 
   async server({ tools }) {
-    const { values } = await tools.config();
-    if (values.server_url === null) return { found: 'none set', todo: 'opq-updater config set server_url URL' };
-    const offer = await inNewWorker(tools, 'latest', latestTask(values, values.server_url, tools.places));
-    return { found: `${shownUrl(values.server_url)} offers ${offer?.version ?? 'nothing'}` };
+    const url = serverOf((await tools.config()).values);
+    if (url === null) return { found: 'none set', todo: 'opq-updater config set server_url URL' };
+    const offer = await inNewWorker(tools, 'latest', await askedOf(tools));
+    return { found: `${shownUrl(url)} offers ${offer?.version ?? 'nothing'}` };
   },
 
   async clock({ tools: { box, clock } }) {

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ChannelName } from '../protocol/channel-keys.ts';
 import type { Config } from '../protocol/config-keys.ts';
 import { faultOf } from '../protocol/control.ts';
 import { UpdateError } from '../protocol/errors.ts';
@@ -16,11 +17,18 @@ export const withoutPem = ({ name, kind, fingerprint, fault }: KeyView): KeyView
   fault,
 });
 
-const folderOf = (places: Places, config: Config) => places.at(config.trusted_keys_path);
+/** Whose keys: publishers sign releases and component indexes, builders put components together. */
+export type Signers = 'trusted_keys_path' | 'builder_keys_path';
+
+const folderOf = (places: Places, config: Config, signers: Signers = 'trusted_keys_path') => places.at(config[signers]);
 
 /** Every key file in the folder of pinned keys, good or not, by name. */
-export async function listKeys(places: Places, config: Config): Promise<(KeyView & { pem: string })[]> {
-  const folder = folderOf(places, config);
+export async function listKeys(
+  places: Places,
+  config: Config,
+  signers?: Signers,
+): Promise<(KeyView & { pem: string })[]> {
+  const folder = folderOf(places, config, signers);
   const names = (await readdir(folder).catch(() => [] as string[])).filter((name) => name.endsWith('.pem')).sort(); // no folder: no keys
   return Promise.all(
     names.map(async (file) => {
@@ -43,14 +51,22 @@ function asUnusable(error: unknown, file: string): UpdateError {
 }
 
 /**
- * The keys that a signature may be made with. A bad file among good ones is passed over here and shown as a warning.
+ * The keys that the signature of a package may be made with. A bad file among good ones is passed over here and shown as a warning.
  * @throws UpdateError NO_TRUSTED_KEYS
  */
-export async function pinnedKeyPems(places: Places, config: Config): Promise<string[]> {
-  const good = (await listKeys(places, config)).filter(({ fault }) => fault === null);
-  if (good.length > 0) return good.map(({ pem }) => pem);
-  throw new UpdateError('NO_TRUSTED_KEYS', `There is no usable key in ${folderOf(places, config)}.`);
+export async function pinnedKeyPems(
+  places: Places,
+  config: Config,
+  channel: ChannelName = 'detached',
+): Promise<string[]> {
+  const signers = channel === 'attended' ? 'builder_keys_path' : 'trusted_keys_path';
+  const good = await usableKeyPems(places, config, signers);
+  if (good.length > 0) return good;
+  throw new UpdateError('NO_TRUSTED_KEYS', `There is no usable key in ${folderOf(places, config, signers)}.`);
 }
+
+export const usableKeyPems = async (places: Places, config: Config, signers: Signers): Promise<string[]> =>
+  (await listKeys(places, config, signers)).flatMap(({ fault, pem }) => (fault === null ? pem : []));
 
 /** @throws UpdateError KEY_INVALID, or NOT_PERMITTED when the name is taken by another key */
 export async function addKey(places: Places, config: Config, name: string, pem: string): Promise<KeyView> {

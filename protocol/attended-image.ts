@@ -3,6 +3,7 @@ import { installScriptName, updateJsonName, versionFileName } from './archive-co
 import { componentDigest, type TreeRow } from './component.ts';
 import type { Component, ComponentIndex, VerifiedIndex } from './component-index.ts';
 import { UpdateError } from './errors.ts';
+import { misfits } from './misfits.ts';
 import type { UpdateJson } from './update-json.ts';
 import { updaterProgram } from './updater.ts';
 import { quote } from './version.ts';
@@ -148,15 +149,6 @@ function mustBeListed({ components }: ComponentIndex, found: Found): Component {
   );
   if (entry) return entry;
   throw refused(found.name, `${found.version} (${found.sha256.slice(0, 12)}) is not in the signed index for this box`);
-}
-
-/** Why these components do not go together, a sentence each; none when they do. */
-export function misfits(chosen: readonly Pick<Component, 'name' | 'requires' | 'conflicts'>[]): string[] {
-  const names = new Set(chosen.map(({ name }) => name));
-  return chosen.flatMap(({ name, requires, conflicts }) => [
-    ...requires.filter((other) => !names.has(other)).map((other) => `${name} needs ${other}, which was not chosen`),
-    ...conflicts.filter((other) => names.has(other)).map((other) => `${name} does not go together with ${other}`),
-  ]);
 }
 
 const refused = (name: string, what: string) =>

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { key } from './config-key.ts';
+import { absolutePath, key, url } from './config-key.ts';
 
 /** Where releases may come from: the rows of daemon/channel/channel.ts. */
-export const channelNames = ['detached'] as const;
+export const channelNames = ['detached', 'attended'] as const;
 export type ChannelName = (typeof channelNames)[number];
 
 /** How releases come to a box: part of the table in config-keys.ts. */
@@ -11,7 +11,24 @@ export const channelKeys = {
     type: z.enum(channelNames),
     default: 'detached',
     expected: channelNames.map((name) => `"${name}"`).join(' or '),
-    meaning: 'How releases come to this box; "detached": a package with a signature beside it.',
+    meaning:
+      'How releases come to this box. "detached": a package with a signature beside it. "attended": built on demand ' +
+      'from the components that this box has or is to have. One never stands in for the other.',
+  }),
+  attended_url: key({
+    type: url.nullable(),
+    default: null,
+    address: true,
+    expected: 'null or a URL that begins with http:// or https://',
+    meaning: 'Where the server of builds on demand is, with channel "attended"; null = at server_url.',
+  }),
+  builder_keys_path: key({
+    type: absolutePath,
+    default: '/etc/opq-updater/builder-keys',
+    expected: 'an absolute path',
+    meaning:
+      'Folder of the pinned public keys of builders, one .pem file each. With channel "attended" an image needs the ' +
+      'signature of one of them; the index of its components needs that of a key in trusted_keys_path.',
   }),
   version_file: key({
     type: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/),

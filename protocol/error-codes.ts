@@ -1,3 +1,5 @@
+import { componentCodes } from './component-codes.ts';
+
 /**
  * Every error that the updater raises on purpose: one code, one exit code of the command line, what it means and
  * what a person does about it. The messages of the page, the command line and the documentation come from here.
@@ -109,8 +111,7 @@ export const errorCodes = {
     meaning: 'the release wants to write where the updater could not put things back',
     todo: 'keep the release within the writable paths',
   },
-  COMPONENT_REFUSED: { exit: 4, meaning: 'a component is not as the signed index has it', todo: 'do not install it' },
-  INDEX_EXPIRED: { exit: 4, meaning: 'the component index holds no more', todo: 'have the publisher sign it again' },
+  ...componentCodes,
   UNSAFE_FOLDER: {
     exit: 4,
     meaning: 'a working folder of the updater is a link, or others may write to it',

@@ -1,6 +1,8 @@
 import type { ChannelName } from '../../protocol/channel-keys.ts';
 import type { Offer } from '../facts.ts';
+import { verifyImage } from '../package/image.ts';
 import { type VerifiedPackage, type VerifyJob, verify } from '../package/verify.ts';
+import { type IndexTrust, latest } from './attended.ts';
 import { latestOffer, type Server } from './detached.ts';
 
 /**
@@ -9,11 +11,20 @@ import { latestOffer, type Server } from './detached.ts';
  */
 export interface Channel {
   /** What it offers to this box, unverified; null = nothing. @throws UpdateError of the network and of the channel */
-  latest(server: Server): Promise<Omit<Offer, 'channel'> | null>;
+  latest(asked: Asked): Promise<Found | null>;
   /** From bytes to a trusted package. @throws UpdateError as `verify` of daemon/package/verify.ts, and of the channel */
   verify(job: VerifyJob, report: (done: number, total: number) => void): Promise<VerifiedPackage>;
 }
 
+/** An offer, but for what follows from where it was found. */
+export type Found = Omit<Offer, 'channel' | 'components'> & Partial<Pick<Offer, 'components'>>;
+
+export interface Asked extends Server {
+  readonly channel: ChannelName;
+  readonly trust: IndexTrust;
+}
+
 export const channels: Readonly<Record<ChannelName, Channel>> = {
   detached: { latest: latestOffer, verify },
+  attended: { latest, verify: verifyImage },
 };

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import { neverStarted, scriptEndName } from '../box/script-end.ts';
+import { recordComponents } from '../components-on-box.ts';
 import type { At, Boot, Step } from '../machine.ts';
 import { brokenSeal, takeSeal } from '../seal.ts';
 import type { Tools } from '../tools.ts';
@@ -42,6 +43,7 @@ export const install: Step<'install'> = {
     if (fault) return rollbackBecause({ ...at, scriptTail }, { ...fault, step: 'install' });
     const kept = output.kept();
     if (kept) tools.log.info('install_update.sh may empty this folder, not remove it: it was left', { folder: kept });
+    await recordComponents(tools.places, values, at.update.to, at.release);
     await noteAfter(tools);
     await keepPackage(at, tools);
     await clearDownloads(tools.places, values, { keep: null }).catch((error) =>

@@ -4,6 +4,7 @@ import { pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
 import { makeRoom } from '../space.ts';
 import { packageFiles } from './package-files.ts';
+import { proofOf } from './verify.ts';
 
 /** Unpacks what was verified, into a fresh private folder. */
 export const unpack: Step<'unpack'> = {
@@ -18,11 +19,11 @@ export const unpack: Step<'unpack'> = {
     await worker.do(
       'unpack',
       {
-        channel: channelOf(at.update),
+        ...(await proofOf(at.update, tools)),
         path: files.verified,
         signaturePath: files.signature,
         decodedPath: files.decoded,
-        keyPems: await pinnedKeyPems(places, values),
+        keyPems: await pinnedKeyPems(places, values, channelOf(at.update)),
         version: at.update.to,
         sha256: at.release.sha256,
         maxUnpackedBytes: values.max_unpacked_bytes,

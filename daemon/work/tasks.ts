@@ -4,25 +4,19 @@
  */
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ChannelName } from '../../protocol/channel-keys.ts';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
-import { maxSignatureBytes } from '../../protocol/signature.ts';
 import type { Progress } from '../../protocol/views.ts';
 import { type Machine, readMachine } from '../box/machine.ts';
-import { channels } from '../channel/channel.ts';
-import type { Server } from '../channel/detached.ts';
+import { type BuildTask, type Built, requestBuild } from '../channel/attended.ts';
+import { type Asked, channels } from '../channel/channel.ts';
 import { type DownloadJob, download, forgetDownload } from '../channel/download.ts';
 import { getSmall, type Network } from '../channel/http.ts';
-import { patiently } from '../channel/retry.ts';
 import type { Offer, VerifiedRelease } from '../facts.ts';
 import { create, openRegular, remove, writeFileSafely } from '../files.ts';
 import { unpack as unpackVerified } from '../package/unpack.ts';
-import { type VerifiedPackage, type VerifyJob, verifySignature } from '../package/verify.ts';
-
-export interface LatestTask extends Server {
-  readonly channel: ChannelName;
-}
+import type { VerifiedPackage, VerifyJob } from '../package/verify.ts';
+import { explain, fetchSignature, readSignature, signatureHolds } from './signatures.ts';
 
 export interface DownloadTask extends DownloadJob {
   readonly signatureUrl: string;
@@ -60,7 +54,8 @@ type Report = (progress: Progress) => void;
 type Task<I, O> = (input: I, report: Report, memory: Memory) => Promise<O>;
 
 export interface Tasks {
-  latest: Task<LatestTask, Offer | null>;
+  latest: Task<Asked, Offer | null>;
+  build: Task<BuildTask, Built>;
   machine: Task<Record<string, never>, Machine>;
   fetchKey: Task<{ url: string; network: Network }, { pem: string }>;
   download: Task<DownloadTask, { sizeBytes: number }>;
@@ -70,10 +65,12 @@ export interface Tasks {
 }
 
 export const tasks: Tasks = {
-  async latest({ channel, ...server }) {
-    const offer = await channels[channel].latest(server);
-    return offer && { ...offer, channel };
+  async latest(asked) {
+    const { channel } = asked;
+    const offer = await channels[channel].latest(asked);
+    return offer && { components: null, ...offer, channel };
   },
+  build: (job, report) => requestBuild(job, report, sleep),
   machine: () => readMachine(),
 
   async fetchKey({ url, network }) {
@@ -148,6 +145,7 @@ export const tasks: Tasks = {
       services: updateJson.services ?? [],
       writablePaths: updateJson.writable_paths ?? [],
       notes: updateJson.notes ?? null,
+      components: updateJson.components ?? null,
       updater: updateJson.updater ?? null,
     };
   },
@@ -190,61 +188,4 @@ function byteReport(report: Report): (done: number, total: number | null) => voi
 async function forget(memory: Memory): Promise<void> {
   await memory.verified?.pack.decoded.close();
   memory.verified = undefined;
-}
-
-async function fetchSignature({ signatureUrl, network, patience }: DownloadTask): Promise<string> {
-  const fetch = () => getSmall(signatureUrl, network, maxSignatureBytes);
-  const signature = await patiently(fetch, () => 0, patience, sleep);
-  if (!signature) throw new UpdateError('SIGNATURE_MISSING', `There is no signature at ${signatureUrl}.`);
-  const text = signature.toString('latin1');
-  if (/^\s*</.test(text)) {
-    throw new UpdateError('NOT_OUR_SERVER', `Expected a signature from ${signatureUrl}, found a web page.`);
-  }
-  return text;
-}
-
-/** The signature beside a package that a person brought; of a larger file one byte too many, which refuses it. */
-async function readSignature(path: string): Promise<string> {
-  const file = await openRegular(path).catch((cause) => {
-    const message = `Expected the signature at ${path}, found none that can be read: ${cause.message}.`;
-    throw new UpdateError('SIGNATURE_MISSING', message, { cause });
-  });
-  try {
-    const buffer = Buffer.alloc(maxSignatureBytes + 1);
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
-    return buffer.toString('latin1', 0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
-async function signatureHolds(job: DownloadTask): Promise<boolean> {
-  const file = await openRegular(job.path);
-  try {
-    await verifySignature(file, job);
-    return true;
-  } catch (error) {
-    if (error instanceof UpdateError && error.code !== 'DISK_FAILED') return false;
-    throw error;
-  } finally {
-    await file.close();
-  }
-}
-
-/** Says whose signature was refused, if the server offers the key that made it. */
-async function explain(error: UpdateError, job: VerifyTask): Promise<UpdateError> {
-  if (job.offeredKeyUrl === null) return error;
-  try {
-    const pem = (await getSmall(job.offeredKeyUrl, job.network, 16_384))?.toString('latin1') ?? '';
-    const file = await openRegular(job.path);
-    try {
-      const { signer } = await verifySignature(file, { ...job, keyPems: [pem] });
-      const whose = `${signer.kind} ${signer.fingerprint}`;
-      return new UpdateError('SIGNATURE_INVALID', `${error.message} It was made by ${whose}, which the server offers.`);
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return error; // the server offers no key, or one that did not make it either: nothing to add
-  }
 }

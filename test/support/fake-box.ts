@@ -167,6 +167,7 @@ export const aRelease = {
   services: [],
   writablePaths: [],
   notes: null,
+  components: null,
   updater: null,
 };
 
@@ -185,6 +186,7 @@ const machine = {
 function playedWorker(places: Places, work: Partial<Record<TaskName, () => unknown>>): Worker {
   const usual: Record<TaskName, () => unknown> = {
     latest: () => null,
+    build: () => ({ packageUrl: '', signatureUrl: '', sha256: null }),
     fetchKey: () => ({ pem: '' }),
     download: () => ({ sizeBytes: 1 }),
     copy: () => ({ sizeBytes: 1 }),

@@ -30,7 +30,13 @@ function worker(script = cliPath): Worker {
 }
 
 const network = { caPath: null, proxyUrl: null, userAgent: 'opq-updater/test' };
-const asking = ({ url }: FlakyServer) => ({ channel: 'detached' as const, url, versionFile: 'version.json', network });
+const asking = ({ url }: FlakyServer) => ({
+  channel: 'detached' as const,
+  url,
+  versionFile: 'version.json',
+  network,
+  trust: { keyPems: [], hardware: null, nowS: 0 },
+});
 const offering = () => flakyServer(saying(`{"version":${testVersion}}`));
 
 /** A server that holds whoever asks it: a task for as long as a test needs one. */

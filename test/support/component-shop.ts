@@ -43,14 +43,18 @@ const profiles = {
 export type ComponentShop = Shop & { readonly keys: { readonly release: KeyFiles; readonly builder: KeyFiles } };
 
 /** A server of builds on demand with these components, and the keys that it and its publisher have. */
-export async function openComponentShop(stock: readonly Part[] = parts, more = {}): Promise<ComponentShop> {
-  const root = await mkdtemp(join(tmpdir(), 'opq-shop-'));
-  await makeStore(root, stock, profiles);
+export async function openComponentShop(
+  stock: readonly Part[] = parts,
+  settings = {},
+  how: { root?: string; port?: number; program?: string } = {},
+): Promise<ComponentShop> {
+  const root = how.root ?? (await mkdtemp(join(tmpdir(), 'opq-shop-')));
+  if (how.root === undefined) await makeStore(root, stock, profiles);
   const keyIn = (name: string): KeyFiles => ({
     privatePath: join(root, name, 'private_key.pem'),
     publicPath: join(root, name, 'public_key.pem'),
   });
-  const shop = await openShop(more, { root });
+  const shop = await openShop(settings, { ...how, root });
   return Object.assign(shop, { keys: { release: keyIn('key'), builder: keyIn('builder') } });
 }
 

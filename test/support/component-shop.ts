@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { packageFolder, packageName } from '../../protocol/version.ts';
 import { makeStore, oldRelease, openShop, type Part, type Shop } from '../server/attended/shop.ts';
 import { type KeyFiles, makePackage } from './packages.ts';
+import { until } from './until.ts';
 
 export const shopRelease = oldRelease;
 
@@ -67,11 +68,13 @@ export const buildRequest = (packages: readonly string[]) => ({
   packages: [...packages].sort(),
 });
 
-/** The image that a box would get that asks for these: its folder on the server. */
+/** The image that a box would get that asks for these, once it is built: its folder on the server. */
 export async function builtImage(shop: Shop, packages: readonly string[]): Promise<string> {
-  const { status, json } = await shop.post('/api/upgrade-request', buildRequest(packages));
-  if (status !== 200) throw new Error(`The build should be done, found ${status} ${JSON.stringify(json)}.`);
-  return join(shop.root, 'cache/images', json.image_hash);
+  const hash = await until('the build', async () => {
+    const { status, json } = await shop.post('/api/upgrade-request', buildRequest(packages));
+    return status === 200 && json.image_hash;
+  });
+  return join(shop.root, 'cache/images', hash);
 }
 
 /**

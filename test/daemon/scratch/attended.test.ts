@@ -1,4 +1,5 @@
 import { copyFileSync, mkdirSync } from 'node:fs';
+import { cp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
 import { packageName } from '../../../protocol/version.ts';
@@ -18,6 +19,7 @@ import { makeKey } from '../../support/packages.ts';
 import { it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
 import { codeOf } from '../../support/scratch-expectations.ts';
 import { noise, release } from '../../support/scratch-release.ts';
+import { slowLine } from '../../support/slow-line.ts';
 
 const three = ['box-config-daemon', 'plugin-thd', 'triggering'];
 const four = ['box-config-daemon', 'display', 'plugin-thd', 'triggering'];
@@ -115,15 +117,24 @@ const refusals: [string, string, (image: string, at: ComponentShop) => unknown][
   ],
 ];
 
+/** The image of `three` on the server, for a test to change. */
+async function imageToSpoil(): Promise<string> {
+  const image = await builtImage(shop, three);
+  await cp(image, `${image}.kept`, { recursive: true });
+  onTestFinished(async () => {
+    await rm(image, { recursive: true });
+    await rename(`${image}.kept`, image);
+  });
+  return image;
+}
+
 describe('An image', () => {
   for (const [what, code, spoil] of refusals) {
     it(`${what} is refused, and the box runs as before`, async ({ newBox }) => {
-      const own = await openComponentShop();
-      onTestFinished(() => own.close());
-      const stranger = await makeKey(join(own.root, 'stranger'));
-      const box = await attendedBox(newBox, own, code === 'BUILDER_UNKNOWN' ? stranger.publicPath : undefined);
+      const stranger = await makeKey(join(shop.root, 'stranger'));
+      const box = await attendedBox(newBox, shop, code === 'BUILDER_UNKNOWN' ? stranger.publicPath : undefined);
       const before = box.tree();
-      await spoil(await builtImage(own, three), own);
+      await spoil(await imageToSpoil(), shop);
       const { exitCode, last } = await box.cli('upgrade', ...three);
       expect([exitCode, last]).toMatchObject([4, { outcome: 'refused', step: 'verify', because: { code } }]);
       expect(box.tree()).toEqual(before);
@@ -133,14 +144,9 @@ describe('An image', () => {
   }
 
   it('is installed by the script of the box, whatever script it brings', async ({ newBox }) => {
-    const own = await openComponentShop();
-    onTestFinished(() => own.close());
-    const box = await attendedBox(newBox, own);
+    const box = await attendedBox(newBox);
     const evil = '#!/bin/sh\ntouch "$OPQ_BOX_ROOT/var/evil"\n';
-    await forgeImage(await builtImage(own, three), own.keys.builder, (files) => ({
-      ...files,
-      'install_update.sh': evil,
-    }));
+    await forgeImage(await imageToSpoil(), shop.keys.builder, (files) => ({ ...files, 'install_update.sh': evil }));
     expect(await upgrade(box, { only: three })).toMatchObject({ outcome: 'confirmed' });
     expect(await running(box)).toEqual(three);
     expect(box.has('var/evil')).toBe(false);
@@ -192,31 +198,11 @@ it('what a builder signed is no release that a person could bring', async ({ new
   expect(because).toMatchObject({ code: 'SIGNATURE_INVALID' });
 });
 
-describe('What a person asks for', () => {
-  const rows: [string, object, string][] = [
-    ['that nobody knows is told at once', { add: ['oscilloscope'] }, 'COMPONENT_UNKNOWN'],
-    ['that excludes what runs is explained', { add: ['plugin-vrms'] }, 'COMPONENTS_CONFLICT'],
-    [
-      'less that something else needs is explained',
-      { add: ['display'], remove: ['triggering'] },
-      'COMPONENTS_CONFLICT',
-    ],
-    ['less that is not there is told', { remove: ['display'] }, 'COMPONENT_UNKNOWN'],
-    ['less than anything is told', { remove: three }, 'COMPONENTS_CONFLICT'],
-  ];
-  it.for(rows)('%s', async ([, wish, code], { newBox }) => {
-    const box = await attendedBox(newBox);
-    box.write('usr/local/box-config-daemon/components.json', record(three));
-    expect(await codeOf(upgrade(box, wish))).toBe(code);
-    expect(await box.history()).toEqual([]);
-  });
-
-  it('and only the server can tell that it does not fit is in the history', async ({ newBox }) => {
-    const box = await attendedBox(newBox);
-    const { outcome, because } = await upgrade(box, { only: ['display'] });
-    expect({ outcome, because }).toMatchObject({ outcome: 'failed', because: { code: 'COMPONENTS_CONFLICT' } });
-    expect(because!.message).toContain('display needs triggering');
-  });
+it('a choice that only the server knows to be wrong is in the history, with the reason', async ({ newBox }) => {
+  const box = await attendedBox(newBox);
+  const { outcome, because } = await upgrade(box, { only: ['display'] });
+  expect({ outcome, because }).toMatchObject({ outcome: 'failed', because: { code: 'COMPONENTS_CONFLICT' } });
+  expect(because!.message).toContain('display needs triggering');
 });
 
 it('takes newer components of the same release by itself, and goes on to no other set', async ({ newBox }) => {
@@ -244,11 +230,14 @@ describe('A power cut', () => {
     expect(await running(box)).toEqual(three);
   });
 
-  it('in the middle of the download goes on where it stopped', async ({ newBox, slowLine }) => {
+  it('in the middle of the download goes on where it stopped', async ({ newBox }) => {
     const size = 300_000;
     const own = await openComponentShop([...parts, part('waveforms', '1', { files: { 'data.txt': noise(2 * size) } })]);
     onTestFinished(() => own.close());
-    const line = await slowLine(own.url);
+    await builtImage(own, ['box-config-daemon', 'waveforms']);
+    // All but the image is small.
+    const line = await slowLine(own.url, 40_000, 20_000);
+    onTestFinished(() => line.end());
     const box = await attendedBox(newBox, { ...own, url: line.url });
     const { id } = await box.daemon.ask('upgrade', { ...ask, only: ['box-config-daemon', 'waveforms'] });
     await box.until('a third of it', async () => ((await box.status()).update?.progress?.done ?? 0) > size / 3);

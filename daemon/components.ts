@@ -8,6 +8,7 @@ import type { Available } from '../protocol/views.ts';
 import type { Checks } from './checks.ts';
 import { type ComponentsRecord, isSame, readComponents, sameComponents, versionsOf } from './components-on-box.ts';
 import type { Offer } from './facts.ts';
+import { checkQuarantine, readQuarantine } from './quarantine.ts';
 import type { Resident } from './tools.ts';
 
 export type Wish = Omit<Input<'upgrade'>, 'retry'>;
@@ -50,9 +51,28 @@ const unknown = (message: string) => new UpdateError('COMPONENT_UNKNOWN', messag
 export const isNews = (offer: Offer, floor: number, running: ComponentsRecord | null): boolean =>
   offer.version > floor || (offer.version === floor && Object.keys(upgradesOf(offer, running)).length > 0);
 
-/** @throws UpdateError SAME_COMPONENTS */
-export function mustDiffer({ version, components }: Offer, running: ComponentsRecord | null): void {
+type Parts = Pick<Resident, 'config' | 'places'>;
+const runningOn = async ({ config, places }: Parts) => readComponents(places, (await config()).values);
+
+/** What a person wants of an offer. @throws UpdateError as `choose` does, SAME_COMPONENTS */
+export async function asWished(tools: Parts, offer: Offer, wish: Partial<Wish>): Promise<Offer> {
+  const running = await runningOn(tools);
+  const chosen = choose(offer, running, { ...asItIs, ...wish });
+  const { version, components } = chosen;
   if (components !== null && isSame(running, version, versionsOf(components))) throw sameComponents(version);
+  return chosen;
+}
+
+/**
+ * What the box takes of an offer by itself: nothing more of a release of which an image failed here, as which other one
+ * might hold is for a person to find out.
+ * @throws UpdateError as `choose` does, QUARANTINED
+ */
+export async function byItself(tools: Parts, offer: Offer): Promise<Offer> {
+  const quarantine = await readQuarantine(tools.places);
+  const failed = offer.components && quarantine.find(({ version }) => version === offer.version);
+  if (failed) checkQuarantine(quarantine, failed.sha256);
+  return choose(offer, await runningOn(tools), asItIs);
 }
 
 /** Of the components that run here those that are newer on offer. */
@@ -65,14 +85,14 @@ export function upgradesOf(offer: Offer, running: ComponentsRecord | null): Avai
 }
 
 /** What runs, and what there is, asked for now. */
-export async function viewComponents({ config, places }: Resident, checks: Checks): Promise<ComponentsView> {
-  const { values } = await config();
-  const running = await readComponents(places, values);
-  const { offer, fault } = await ask(values.channel === 'attended' ? checks : undefined);
+export async function viewComponents(tools: Parts, checks: Checks): Promise<ComponentsView> {
+  const { channel } = (await tools.config()).values;
+  const running = await runningOn(tools);
+  const { offer, fault } = await ask(channel === 'attended' ? checks : undefined);
   const available = new Map(offer?.components?.map((component) => [component.name, component]));
   const names = [...new Set([...available.keys(), ...Object.keys(running?.components ?? {})])].sort();
   return {
-    channel: values.channel,
+    channel,
     release: offer?.version ?? null,
     image: running?.sha256 ?? null,
     components: names.map((name) => {

@@ -8,7 +8,7 @@ import { releaseDate, versionOfPackageName } from '../protocol/version.ts';
 import type { Gate, Initiator, PostponementView } from '../protocol/views.ts';
 import { openBoxFacts } from './box-facts.ts';
 import { availableOf, type Checks, openChecks } from './checks.ts';
-import { asItIs, choose, isNews, mustDiffer, type Wish } from './components.ts';
+import { asWished, byItself, isNews, type Wish } from './components.ts';
 import { readComponents } from './components-on-box.ts';
 import { watchDay } from './day.ts';
 import type { Offer, Update } from './facts.ts';
@@ -177,7 +177,7 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
         log.warn('the server offers an older release than the installed one', { offered: offer.version, installed });
       if (!newer || !install) return { ...answer, begun: false, id: null, why_not: null };
       try {
-        const { id } = await beginOffer(choose(offer, running, asItIs), by, false);
+        const { id } = await beginOffer(await byItself(tools, offer), by, false);
         return { ...answer, begun: true, id, why_not: null };
       } catch (thrown) {
         const error = asUpdateError(thrown);
@@ -192,10 +192,7 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
       if (version !== undefined && version !== offer.version) {
         throw new UpdateError('NOTHING_OFFERED', `The server offers ${offer.version}, not ${version}.`);
       }
-      const running = await readComponents(places, (await config()).values);
-      const chosen = choose(offer, running, { ...asItIs, ...wish });
-      mustDiffer(chosen, running);
-      return beginOffer(chosen, 'person', retry);
+      return beginOffer(await asWished(tools, offer, wish), 'person', retry);
     },
 
     async installFile({ path, retry, allowDowngrade }) {

@@ -93,8 +93,9 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
   },
 
   async permissions({ tools: { places, config } }) {
-    const { trusted_keys_path, download_dir_path } = (await config()).values;
-    const paths = [places.state, places.config, places.at(trusted_keys_path), places.at(download_dir_path)];
+    const { trusted_keys_path, builder_keys_path, download_dir_path } = (await config()).values;
+    const ours = [trusted_keys_path, builder_keys_path, download_dir_path].map(places.at);
+    const paths = [places.state, places.config, ...ours];
     const bad: string[] = [];
     for (const path of paths) {
       if (!(await exists(path))) continue;

@@ -19,6 +19,10 @@ const ownFiles: readonly string[] = [versionFileName, installScriptName, updateJ
 /** Component that holds the updater itself. */
 const updaterComponent = 'updater';
 
+/** How a component is taken away: by the script that it brought, which the box lays here for the image that comes without it. */
+export const removerName = 'remove.sh';
+export const removersFolder = '.removed';
+
 /**
  * How an image is installed: each component by the install.sh that it brings, signed with it. The same text is in every
  * image, for boxes that know nothing of builders; one that does runs its own copy of it.
@@ -27,6 +31,11 @@ export const attendedInstallScript = `#!/bin/sh
 # Installs an update that was built on demand: each component by its own install.sh.
 set -eu
 cd "$(dirname "$0")"
+for gone in ${removersFolder}/*.sh; do
+  [ -f "$gone" ] || continue
+  echo "removing $(basename "$gone" .sh)"
+  sh "$gone"
+done
 for folder in */; do
   [ -f "\${folder}install.sh" ] || continue
   echo "installing \${folder%/}"

@@ -27,7 +27,12 @@ const offer: Offer = {
     component('vrms', '0.1'),
   ],
 };
-const runs = (components: Record<string, string>, of = version) => ({ version: of, sha256: 'ab', components });
+const runs = (components: Record<string, string>, of = version) => ({
+  version: of,
+  sha256: 'ab',
+  components,
+  removers: {},
+});
 const three = runs({ core: '2.0', thd: '0.2', triggering: '1.10' });
 const namesOf = (wish: Partial<typeof asItIs>, running: typeof three | null = three) =>
   choose(offer, running, { ...asItIs, ...wish }).components?.map(({ name }) => name);

@@ -17,6 +17,7 @@ export const part = (name: string, version: string, more: Partial<Part> = {}): P
   ...more,
   files: {
     'install.sh': `#!/bin/sh\nset -e\ncp about.txt "$OPQ_BOX_ROOT/usr/local/box-config-daemon/${name}"\n`,
+    'remove.sh': `rm "$OPQ_BOX_ROOT/usr/local/box-config-daemon/${name}"\n`,
     'about.txt': `${name} ${version}\n`,
     ...more.files,
   },

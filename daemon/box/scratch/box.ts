@@ -94,7 +94,6 @@ async function refuseForeignScript(folder: string): Promise<void> {
 /** Of an image that was built on demand those of its components, which are all that it runs. */
 async function scriptsIn(folder: string): Promise<string[]> {
   if ((await readFile(join(folder, installScriptName), 'latin1')) !== attendedInstallScript) return [installScriptName];
-  const names = (await readdir(folder)).map((name) => `${name}/install.sh`);
-  const found = await Promise.all(names.map((name) => exists(join(folder, name)).catch(() => false))); // below a file
-  return names.filter((_, n) => found[n]);
+  const below = await readdir(folder, { recursive: true });
+  return below.filter((name) => /^([^/]+\/install|\.removed\/[^/]+)\.sh$/.test(name));
 }

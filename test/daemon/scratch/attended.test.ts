@@ -52,7 +52,7 @@ const running = async (box: ScratchBox) => {
 const laid = (box: ScratchBox) =>
   parts.map(({ name }) => name).filter((name) => box.has(`usr/local/box-config-daemon/${name}`));
 
-it('a box of three components gets a fourth one built, runs it, and an undo brings the three back', async ({
+it('a box of three components gets a fourth one built and gives one away, and an undo brings the former set back', async ({
   newBox,
 }) => {
   const box = await attendedBox(newBox);
@@ -71,11 +71,15 @@ it('a box of three components gets a fourth one built, runs it, and an undo brin
   expect((await box.status()).available).toMatchObject({ version: shopRelease, upgrades: {} });
   expect(await codeOf(upgrade(box, {}))).toBe('SAME_COMPONENTS');
 
+  // What a component brought to take it away is run when it is left out.
+  expect(await upgrade(box, { remove: ['plugin-thd'] })).toMatchObject({ outcome: 'confirmed' });
+  expect(laid(box)).toEqual(['box-config-daemon', 'triggering', 'display']);
+
   const undone = await box.cli('rollback', '--wait');
   expect([undone.exitCode, undone.last]).toMatchObject([0, { outcome: 'undone' }]);
-  expect(await running(box)).toEqual(three);
-  expect(laid(box).sort()).toEqual(three);
-  expect((await view(box)).image).not.toBe(image);
+  expect(await running(box)).toEqual(four);
+  expect(laid(box).sort()).toEqual(four);
+  expect((await view(box)).image).toBe(image);
 });
 
 /** What the server, or who has a builder's key, does to the image of `three` before a box asks for it. */
@@ -213,6 +217,11 @@ it('takes newer components of the same release by itself, and goes on to no othe
   expect(await box.ended(id!)).toMatchObject({ by: 'schedule', outcome: 'confirmed' });
   expect(await running(box)).toEqual(three);
   expect(await box.daemon.ask('check', { install: true })).toMatchObject({ news: false, begun: false });
+  // What a person did not want it does not take again by itself.
+  expect(await box.cli('rollback', '--wait')).toMatchObject({ exitCode: 0 });
+  const again = await box.daemon.ask('check', { install: true });
+  expect(again).toMatchObject({ news: true, begun: false, why_not: { code: 'QUARANTINED' } });
+  expect(await upgrade(box, { add: ['display'] })).toMatchObject({ outcome: 'confirmed' });
 });
 
 describe('A power cut', () => {

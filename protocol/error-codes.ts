@@ -232,11 +232,7 @@ export const errorCodes = {
     todo: 'reboot to try again, or install a good package',
   },
 
-  DAEMON_UNREACHABLE: {
-    exit: 7,
-    meaning: "the updater's daemon does not answer",
-    todo: 'systemctl status opq-updater',
-  },
+  DAEMON_UNREACHABLE: { exit: 7, meaning: 'the daemon does not answer', todo: 'systemctl status opq-updater' },
   NOT_PERMITTED: { exit: 8, meaning: 'that is not allowed for this user', todo: 'use sudo' },
   REBOOT_PENDING: {
     exit: 9,

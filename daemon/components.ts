@@ -8,6 +8,7 @@ import type { Available } from '../protocol/views.ts';
 import type { Checks } from './checks.ts';
 import { type ComponentsRecord, isSame, readComponents, sameComponents, versionsOf } from './components-on-box.ts';
 import type { Offer } from './facts.ts';
+import { readHistory } from './history.ts';
 import { checkQuarantine, readQuarantine } from './quarantine.ts';
 import type { Resident } from './tools.ts';
 
@@ -64,14 +65,22 @@ export async function asWished(tools: Parts, offer: Offer, wish: Partial<Wish>):
 }
 
 /**
- * What the box takes of an offer by itself: nothing more of a release of which an image failed here, as which other one
- * might hold is for a person to find out.
+ * What the box takes of an offer by itself: nothing more of a release of which an image failed here or was undone, as
+ * which other one might do is for a person to find out.
  * @throws UpdateError as `choose` does, QUARANTINED
  */
 export async function byItself(tools: Parts, offer: Offer): Promise<Offer> {
-  const quarantine = await readQuarantine(tools.places);
-  const failed = offer.components && quarantine.find(({ version }) => version === offer.version);
-  if (failed) checkQuarantine(quarantine, failed.sha256);
+  if (offer.components !== null) {
+    const quarantine = await readQuarantine(tools.places);
+    const failed = quarantine.find(({ version }) => version === offer.version);
+    if (failed) checkQuarantine(quarantine, failed.sha256);
+    const last = (await readHistory(tools.places)).find(({ to }) => to === offer.version);
+    if (last?.outcome === 'undone')
+      throw new UpdateError(
+        'QUARANTINED',
+        `A person had the release ${offer.version} undone on ${last.ended_at.slice(0, 10)}.`,
+      );
+  }
   return choose(offer, await runningOn(tools), asItIs);
 }
 

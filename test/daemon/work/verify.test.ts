@@ -65,6 +65,7 @@ describe('a good package', () => {
       writablePaths: ['/srv/a'],
       notes: 'Faster.',
       updater: null,
+      components: null,
     });
     expect((await readFile(job.decodedPath)).indexOf(large)).toBeGreaterThan(0);
     expect(seen.at(-1)).toBe(packed.length);

@@ -4,6 +4,8 @@ import { faultOf } from '../protocol/control.ts';
 import { asUpdateError } from '../protocol/errors.ts';
 import type { Available, Fault } from '../protocol/views.ts';
 import { askedOf } from './asked.ts';
+import { upgradesOf } from './components.ts';
+import type { ComponentsRecord } from './components-on-box.ts';
 import { type Offer, offerSchema } from './facts.ts';
 import { readIfThere, writeFileSafely } from './files.ts';
 import { inNewWorker, type Resident } from './tools.ts';
@@ -108,8 +110,9 @@ export function openChecks(tools: Parts, changed: () => void): Checks {
   };
 }
 
-export const availableOf = (offer: Offer): Available => ({
+export const availableOf = (offer: Offer, running: ComponentsRecord | null): Available => ({
   version: offer.version,
+  upgrades: upgradesOf(offer, running),
   size_bytes: offer.sizeBytes,
   hardware: offer.hardware,
   notes: offer.notes,

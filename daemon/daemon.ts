@@ -8,6 +8,8 @@ import { releaseDate, versionOfPackageName } from '../protocol/version.ts';
 import type { Gate, Initiator, PostponementView } from '../protocol/views.ts';
 import { openBoxFacts } from './box-facts.ts';
 import { availableOf, type Checks, openChecks } from './checks.ts';
+import { asWished, byItself, isNews, type Wish } from './components.ts';
+import { readComponents } from './components-on-box.ts';
 import { watchDay } from './day.ts';
 import type { Offer, Update } from './facts.ts';
 import { makeFolder, privateFolder, readIfThere, removeUnfinished, writeFileSafely } from './files.ts';
@@ -39,7 +41,8 @@ export interface Daemon {
   changed(): void;
   facts(): Promise<BoxFacts>;
   check(options: { install: boolean; by: Initiator }): Promise<Output['check']>;
-  install(options: { version?: number | undefined; retry: boolean }): Promise<{ id: string }>;
+  /** Of what the server has: `upgrade` says of which components. */
+  install(options: Partial<Wish> & { version?: number | undefined; retry: boolean }): Promise<{ id: string }>;
   installFile(options: { path: string; retry: boolean; allowDowngrade: boolean }): Promise<{ id: string }>;
   /** @param forS seconds; 0 ends it */
   postpone(forS: number, reason: string): Promise<PostponementView | null>;
@@ -166,14 +169,15 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
       const offer = await checks.ask();
       const { values } = await config();
       const installed = await installedVersion(places, values);
-      const newer = offer !== null && offer.version > (await readFloor(places, values));
-      const answer = { installed: installed ?? null, available: offer && availableOf(offer), news: newer };
+      const running = await readComponents(places, values);
+      const newer = offer !== null && isNews(offer, await readFloor(places, values), running);
+      const answer = { installed: installed ?? null, available: offer && availableOf(offer, running), news: newer };
       const below = offer !== null && !newer && offer.version < (installed ?? 0);
       if (below)
         log.warn('the server offers an older release than the installed one', { offered: offer.version, installed });
       if (!newer || !install) return { ...answer, begun: false, id: null, why_not: null };
       try {
-        const { id } = await beginOffer(offer, by, false);
+        const { id } = await beginOffer(await byItself(tools, offer), by, false);
         return { ...answer, begun: true, id, why_not: null };
       } catch (thrown) {
         const error = asUpdateError(thrown);
@@ -182,13 +186,13 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
       }
     },
 
-    async install({ version, retry }) {
+    async install({ version, retry, ...wish }) {
       const offer = await checks.ask();
       if (!offer) throw new UpdateError('NOTHING_OFFERED', 'The server offers no release.');
       if (version !== undefined && version !== offer.version) {
         throw new UpdateError('NOTHING_OFFERED', `The server offers ${offer.version}, not ${version}.`);
       }
-      return beginOffer(offer, 'person', retry);
+      return beginOffer(await asWished(tools, offer, wish), 'person', retry);
     },
 
     async installFile({ path, retry, allowDowngrade }) {
@@ -200,7 +204,9 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
         );
       }
       // What the file says of itself is judged once its signature held; its version is in its name.
-      const offer = allowDowngrade ? null : { version: to, sizeBytes: null, hardware: null, sha256: null };
+      const offer = allowDowngrade
+        ? null
+        : { version: to, sizeBytes: null, hardware: null, sha256: null, components: null };
       return begin({ to, by: 'file', source: { kind: 'file', path }, retry, allowDowngrade }, offer);
     },
 

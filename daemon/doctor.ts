@@ -6,12 +6,12 @@ import { asUpdateError } from '../protocol/errors.ts';
 import { parsePublicKey } from '../protocol/keys.ts';
 import { updaterText } from '../protocol/updater.ts';
 import type { CheckUp } from '../protocol/views.ts';
-import { askedOf, tufFolderOf } from './asked.ts';
+import { askedOf, serverOf, tufFolderOf } from './asked.ts';
 import { linkedUpdater } from './box/updater.ts';
 import { metadataLook } from './channel/tuf-expiry.ts';
 import type { Daemon } from './daemon.ts';
 import { exists } from './files.ts';
-import { isTrusted, listKeys } from './keys.ts';
+import { isTrusted, listKeys, pinnedKeyPems } from './keys.ts';
 import { mib } from './space.ts';
 import { inNewWorker } from './tools.ts';
 
@@ -54,6 +54,7 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
     const { values } = await config();
     if (values.channel === 'tuf') return metadataLook(tufFolderOf(places, values), clock.now());
     const keys = await listKeys(places, values);
+    if (values.channel === 'attended') await pinnedKeyPems(places, values, 'attended');
     const bad = keys.filter(({ fault }) => fault !== null).map(({ name, fault }) => `${name}: ${fault?.message}`);
     if (bad.length > 0) return { found: bad.join('; '), todo: errorCodes.KEY_INVALID.todo };
     const good = keys.filter(isTrusted);
@@ -62,10 +63,10 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
   },
 
   async server({ tools }) {
-    const { values } = await tools.config();
-    if (values.server_url === null) return { found: 'none set', todo: 'opq-updater config set server_url URL' };
+    const url = serverOf((await tools.config()).values);
+    if (url === null) return { found: 'none set', todo: 'opq-updater config set server_url URL' };
     const offer = await inNewWorker(tools, 'latest', await askedOf(tools));
-    return { found: `${shownUrl(values.server_url)} offers ${offer?.version ?? 'nothing'}` };
+    return { found: `${shownUrl(url)} offers ${offer?.version ?? 'nothing'}` };
   },
 
   async clock({ tools: { box, clock } }) {
@@ -95,8 +96,9 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
   },
 
   async permissions({ tools: { places, config } }) {
-    const { trusted_keys_path, download_dir_path } = (await config()).values;
-    const paths = [places.state, places.config, places.at(trusted_keys_path), places.at(download_dir_path)];
+    const { trusted_keys_path, builder_keys_path, download_dir_path } = (await config()).values;
+    const ours = [trusted_keys_path, builder_keys_path, download_dir_path].map(places.at);
+    const paths = [places.state, places.config, ...ours];
     const bad: string[] = [];
     for (const path of paths) {
       if (!(await exists(path))) continue;

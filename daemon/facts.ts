@@ -23,6 +23,12 @@ export const offerSchema = z.object({
   sha256: z.string().nullable(),
   hardware: strings.nullable(),
   notes: z.string().nullable(),
+  /** What a builder has to put together first: all that it could, or what was chosen of it. Null = it lies there ready. */
+  components: z
+    .array(z.object({ name: z.string(), version: z.string(), requires: strings, conflicts: strings }))
+    .readonly()
+    .nullable()
+    .default(null),
 });
 export type Offer = Readonly<z.output<typeof offerSchema>>;
 
@@ -64,6 +70,8 @@ const verifiedSchema = z.object({
   services: strings,
   writablePaths: strings,
   notes: z.string().nullable(),
+  /** Name to version of what it is put together of; null = it does not say. */
+  components: z.record(z.string(), z.string()).nullable().default(null),
   /** The updater that it brings, and its folder in the package. */
   updater: z.object({ version: z.string(), path: z.string() }).nullable(),
   /** The chain of keys that it carries, to be followed once it is confirmed. */

@@ -16,6 +16,9 @@ export const withoutPem = ({ pem: _, ...view }: Key): KeyView => view;
 
 type Key = KeyView & { readonly pem: string };
 
+/** Whose keys: publishers sign releases and component indexes, builders put components together. */
+export type Signers = 'trusted_keys_path' | 'builder_keys_path';
+
 /** Whether signatures of this key count. */
 export const isTrusted = ({ fault, retired_by }: KeyView): boolean => fault === null && retired_by === null;
 
@@ -35,8 +38,8 @@ export async function listKeys(places: Places, config: Config): Promise<Key[]> {
   }));
 }
 
-async function pinnedFiles(places: Places, config: Config): Promise<Key[]> {
-  const folder = keysFolder(places, config);
+async function pinnedFiles(places: Places, config: Config, signers: Signers = 'trusted_keys_path'): Promise<Key[]> {
+  const folder = places.at(config[signers]);
   const names = (await readdir(folder).catch(() => [] as string[])).filter((name) => name.endsWith('.pem')).sort(); // no folder: no keys
   return Promise.all(
     names.map(async (file) => {
@@ -63,7 +66,8 @@ function unusable(name: string, thrown: unknown, file = name): Key {
 }
 
 /**
- * The keys that a signature may be made with, pinned or brought by a release. A bad file among good ones is passed over here and shown as a warning.
+ * The keys that the signature of a package may be made with, pinned or brought by a release. A bad file among good
+ * ones is passed over here and shown as a warning.
  * @throws UpdateError NO_TRUSTED_KEYS
  */
 export async function pinnedKeyPems(
@@ -73,9 +77,16 @@ export async function pinnedKeyPems(
 ): Promise<string[]> {
   // There the root says whose signatures count.
   if (channel === 'tuf') return [];
-  const good = (await listKeys(places, config)).filter(isTrusted);
-  if (good.length > 0) return good.map(({ pem }) => pem);
-  throw new UpdateError('NO_TRUSTED_KEYS', `There is no usable key in ${keysFolder(places, config)}.`);
+  const signers = channel === 'attended' ? 'builder_keys_path' : 'trusted_keys_path';
+  const good = await usableKeyPems(places, config, signers);
+  if (good.length > 0) return good;
+  throw new UpdateError('NO_TRUSTED_KEYS', `There is no usable key in ${places.at(config[signers])}.`);
+}
+
+/** Keys of builders come and go by hand alone. */
+export async function usableKeyPems(places: Places, config: Config, signers: Signers): Promise<string[]> {
+  const all = signers === 'trusted_keys_path' ? listKeys(places, config) : pinnedFiles(places, config, signers);
+  return (await all).filter(isTrusted).map(({ pem }) => pem);
 }
 
 /** How many keys there are to trust a release by; for the channel "tuf" whether there is a root. */

@@ -184,6 +184,7 @@ export async function undoTrial({ clock }: Tools, folder: string, because: Becau
       services: [],
       writablePaths: [],
       notes: null,
+      components: null,
       updater: null,
       keyLinks: [],
     },

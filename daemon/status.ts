@@ -2,8 +2,10 @@ import { shownUrl } from '../protocol/address.ts';
 import { describeProblem } from '../protocol/config.ts';
 import { errorCodes } from '../protocol/error-codes.ts';
 import type { Fault, HistoryEntry, Status } from '../protocol/views.ts';
+import { serverOf } from './asked.ts';
 import { readAbout } from './box/snapshot.ts';
 import { availableOf } from './checks.ts';
+import { readComponents } from './components-on-box.ts';
 import type { Daemon } from './daemon.ts';
 import { expectedOf } from './expected.ts';
 import { readHistory } from './history.ts';
@@ -17,6 +19,7 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
   const { box, places, clock, config } = tools;
   const { values, problems } = await config();
   const { offer } = checks;
+  const url = serverOf(values);
   const installed = (await installedVersion(places, values)) ?? null;
   const keys = await listKeys(places, values);
   const { name, hardware, model } = await box.identity();
@@ -43,11 +46,12 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
     boot_id: await box.bootId(),
     updater_version: tools.updater.version,
     updater_program: tools.updater.program,
-    server_url: values.server_url && shownUrl(values.server_url),
+    server_url: url && shownUrl(url),
+    channel: values.channel,
     installed,
     state: at.step !== 'idle' ? at.step : checks.asking ? 'checking' : 'idle',
     update: updates.view(),
-    available: offer && availableOf(offer),
+    available: offer && availableOf(offer, await readComponents(places, values)),
     available_signed_by: history.find(({ to, signed_by }) => to === offer?.version && signed_by)?.signed_by ?? null,
     last_check: checks.last,
     next_check_at: next === null ? null : new Date(next).toISOString(),

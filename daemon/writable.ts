@@ -34,13 +34,9 @@ const neverItself = [
  * @throws UpdateError PATH_NOT_UNDOABLE
  */
 export function undoablePaths(config: Config, asked: readonly string[]): string[] {
-  const forbidden = [
-    ...neverBelow,
-    ...ours,
-    config.download_dir_path,
-    config.trusted_keys_path,
-    config.tuf_root_path,
-  ].map(clean);
+  const { download_dir_path, trusted_keys_path, builder_keys_path, tuf_root_path } = config;
+  const theirs = [download_dir_path, trusted_keys_path, builder_keys_path, tuf_root_path];
+  const forbidden = [...neverBelow, ...ours, ...theirs].map(clean);
   const all = [...config.writable_paths, ...asked].map(clean);
   for (const path of all) {
     const clash = forbidden.find((other) => isWithin(path, other) || isWithin(other, path));

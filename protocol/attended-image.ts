@@ -3,6 +3,7 @@ import { installScriptName, updateJsonName, versionFileName } from './archive-co
 import { componentDigest, type TreeRow } from './component.ts';
 import type { Component, ComponentIndex, VerifiedIndex } from './component-index.ts';
 import { UpdateError } from './errors.ts';
+import { misfits } from './misfits.ts';
 import type { UpdateJson } from './update-json.ts';
 import { updaterProgram } from './updater.ts';
 import { quote } from './version.ts';
@@ -18,6 +19,10 @@ const ownFiles: readonly string[] = [versionFileName, installScriptName, updateJ
 /** Component that holds the updater itself. */
 const updaterComponent = 'updater';
 
+/** How a component is taken away: by the script that it brought, which the box lays here for the image that comes without it. */
+export const removerName = 'remove.sh';
+export const removersFolder = '.removed';
+
 /**
  * How an image is installed: each component by the install.sh that it brings, signed with it. The same text is in every
  * image, for boxes that know nothing of builders; one that does runs its own copy of it.
@@ -26,6 +31,11 @@ export const attendedInstallScript = `#!/bin/sh
 # Installs an update that was built on demand: each component by its own install.sh.
 set -eu
 cd "$(dirname "$0")"
+for gone in ${removersFolder}/*.sh; do
+  [ -f "$gone" ] || continue
+  echo "removing $(basename "$gone" .sh)"
+  sh "$gone"
+done
 for folder in */; do
   [ -f "\${folder}install.sh" ] || continue
   echo "installing \${folder%/}"
@@ -148,15 +158,6 @@ function mustBeListed({ components }: ComponentIndex, found: Found): Component {
   );
   if (entry) return entry;
   throw refused(found.name, `${found.version} (${found.sha256.slice(0, 12)}) is not in the signed index for this box`);
-}
-
-/** Why these components do not go together, a sentence each; none when they do. */
-export function misfits(chosen: readonly Pick<Component, 'name' | 'requires' | 'conflicts'>[]): string[] {
-  const names = new Set(chosen.map(({ name }) => name));
-  return chosen.flatMap(({ name, requires, conflicts }) => [
-    ...requires.filter((other) => !names.has(other)).map((other) => `${name} needs ${other}, which was not chosen`),
-    ...conflicts.filter((other) => names.has(other)).map((other) => `${name} does not go together with ${other}`),
-  ]);
 }
 
 const refused = (name: string, what: string) =>

@@ -1,4 +1,5 @@
 /** What the page shows beside updates: the box itself, settings, a package that a person brings, the support bundle. */
+import type { ChannelName } from './channel-keys.ts';
 import type { pageSettings } from './operations.ts';
 import type { CheckUp, ConfigView, Fault, Gate, HistoryEntry, KeyView, LogLine, Status } from './views.ts';
 
@@ -79,6 +80,28 @@ export interface UploadView {
     readonly hardware: readonly string[] | null;
     readonly notes: string | null;
   } | null;
+}
+
+/** What the box is put together of, and what it could be. */
+export interface ComponentsView {
+  readonly channel: ChannelName;
+  /** Release that a new update would be of, by the signed index; null = not known. */
+  readonly release: number | null;
+  /** SHA-256 of the package that runs, as it was recorded when it was installed; null = none was. */
+  readonly image: string | null;
+  readonly components: readonly ComponentView[];
+  /** Why nothing is known of what is available; null when it is. */
+  readonly fault: Fault | null;
+}
+
+export interface ComponentView {
+  readonly name: string;
+  /** The version that runs; null = it is not on this box. */
+  readonly running: string | null;
+  /** The version that a new update would have; null = there is none for this box. */
+  readonly available: string | null;
+  readonly requires: readonly string[];
+  readonly conflicts: readonly string[];
 }
 
 /** One document for whoever helps; nothing in it is secret. */

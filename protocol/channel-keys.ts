@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { absolutePath, key } from './config-key.ts';
+import { absolutePath, key, url } from './config-key.ts';
 
 /** Where releases may come from: the rows of daemon/channel/channel.ts. */
-export const channelNames = ['detached', 'tuf'] as const;
+export const channelNames = ['detached', 'attended', 'tuf'] as const;
 export type ChannelName = (typeof channelNames)[number];
 
 /** How releases come to a box: part of the table in config-keys.ts. */
@@ -12,8 +12,24 @@ export const channelKeys = {
     default: 'detached',
     expected: channelNames.map((name) => `"${name}"`).join(' or '),
     meaning:
-      'How releases come to this box. "detached": a package with a signature beside it. "tuf": by the metadata of The ' +
-      'Update Framework, from a static site at server_url. One never stands in for the other.',
+      'How releases come to this box. "detached": a package with a signature beside it. "attended": built on demand ' +
+      'from the components that this box has or is to have. "tuf": by the metadata of The Update Framework, from a ' +
+      'static site at server_url. One never stands in for the other.',
+  }),
+  attended_url: key({
+    type: url.nullable(),
+    default: null,
+    address: true,
+    expected: 'null or a URL that begins with http:// or https://',
+    meaning: 'Where the server of builds on demand is, with channel "attended"; null = at server_url.',
+  }),
+  builder_keys_path: key({
+    type: absolutePath,
+    default: '/etc/opq-updater/builder-keys',
+    expected: 'an absolute path',
+    meaning:
+      'Folder of the pinned public keys of builders, one .pem file each. With channel "attended" an image needs the ' +
+      'signature of one of them; the index of its components needs that of a key in trusted_keys_path.',
   }),
   tuf_root_path: key({
     type: absolutePath,

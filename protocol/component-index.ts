@@ -18,6 +18,9 @@ import { isReleaseVersion } from './version.ts';
 export const indexName = 'index.json';
 export const indexSignatureName = 'index.json.sig';
 
+/** Where a server of builds on demand has the two: in this folder, as the store has them. */
+export const indexFolder = 'components';
+
 export const maxIndexBytes = 4 * 1024 ** 2;
 
 const name = z.string().regex(componentNamePattern);

@@ -8,7 +8,7 @@
  * JSON, or an error status with `{code, message, todo}`. `events` and a followed `log` are streams of server-sent
  * events: first the whole truth (a `status`), then each change.
  */
-import type { BoxFacts, Bundle, SettingsView, UploadView } from './box-views.ts';
+import type { BoxFacts, Bundle, ComponentsView, SettingsView, UploadView } from './box-views.ts';
 import { type ErrorCode, errorCodes, isErrorCode } from './error-codes.ts';
 import { UpdateError } from './errors.ts';
 import type { OperationName } from './operations.ts';
@@ -40,6 +40,8 @@ export interface Output extends Record<OperationName, unknown> {
     why_not: Fault | null;
   };
   install: { id: string };
+  components: ComponentsView;
+  upgrade: { id: string };
   install_file: { id: string };
   cancel: { cancelled: boolean };
   rollback: { id: string };

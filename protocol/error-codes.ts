@@ -1,3 +1,4 @@
+import { componentCodes } from './component-codes.ts';
 import { trustCodes } from './trust-codes.ts';
 
 /**
@@ -107,6 +108,7 @@ export const errorCodes = {
     todo: 'keep the release within the writable paths',
   },
   ...trustCodes,
+  ...componentCodes,
   UNSAFE_FOLDER: {
     exit: 4,
     meaning: 'a working folder of the updater is a link, or others may write to it',
@@ -227,11 +229,7 @@ export const errorCodes = {
     todo: 'reboot to try again, or install a good package',
   },
 
-  DAEMON_UNREACHABLE: {
-    exit: 7,
-    meaning: "the updater's daemon does not answer",
-    todo: 'systemctl status opq-updater',
-  },
+  DAEMON_UNREACHABLE: { exit: 7, meaning: 'the daemon does not answer', todo: 'systemctl status opq-updater' },
   NOT_PERMITTED: { exit: 8, meaning: 'that is not allowed for this user', todo: 'use sudo' },
   REBOOT_PENDING: {
     exit: 9,

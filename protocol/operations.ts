@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { hasReadableLogin } from './address.ts';
+import { componentNamePattern } from './component.ts';
 import { isReleaseVersion, versionOfPackageName } from './version.ts';
 
 export const maxRequestBytes = 64 * 1024;
@@ -20,8 +21,11 @@ const operation = <T extends z.ZodType>(row: Operation<T>): Operation<T> => row;
 export const pageSettings = ['schedule', 'auto_install', 'window'] as const;
 
 const nothing = z.strictObject({});
+/** Asked without more, by the page as well. */
+const asked = { method: 'GET', page: true, input: nothing } as const;
 const flag = z.boolean().default(false);
 const version = z.number().refine(isReleaseVersion, 'expected a release version');
+const names = z.array(z.string().regex(componentNamePattern)).max(500);
 const absolutePath = z.string().max(4096).startsWith('/');
 
 /** The table of protocol/control.ts, row by row. */
@@ -41,6 +45,23 @@ export const operations = {
     page: true,
     input: z.strictObject({ version: version.optional(), retry: flag }),
     about: 'Begins an update to the release that the server offers (retry: even one that failed here before)',
+  }),
+  components: operation({
+    ...asked,
+    path: '/components',
+    about: 'The components that run here, and those that the server could build an update of',
+  }),
+  upgrade: operation({
+    method: 'POST',
+    path: '/upgrade',
+    page: true,
+    input: z.strictObject({
+      only: names.nullable().default(null),
+      add: names.default([]),
+      remove: names.default([]),
+      retry: flag,
+    }),
+    about: 'Has an update built of the components that run here, or of `only` these, and begins it',
   }),
   install_file: operation({
     method: 'POST',
@@ -63,13 +84,7 @@ export const operations = {
     input: nothing,
     about: 'Puts the earlier release back',
   }),
-  gates: operation({
-    method: 'GET',
-    path: '/gates',
-    page: true,
-    input: nothing,
-    about: 'Every condition that may hold updates back, looked at now',
-  }),
+  gates: operation({ ...asked, path: '/gates', about: 'Every condition that may hold updates back, looked at now' }),
   postpone: operation({
     method: 'POST',
     path: '/postpone',
@@ -81,10 +96,8 @@ export const operations = {
     about: 'Holds automatic updates back for a while (0 ends that)',
   }),
   undo_plan: operation({
-    method: 'GET',
+    ...asked,
     path: '/undo-plan',
-    page: true,
-    input: nothing,
     about: 'What rollback would do now: restore, keep aside, leave',
   }),
   history: operation({
@@ -105,17 +118,13 @@ export const operations = {
     about: 'Last lines of the log; with follow, a stream',
   }),
   facts: operation({
-    method: 'GET',
+    ...asked,
     path: '/facts',
-    page: true,
-    input: nothing,
     about: 'The box itself: model, temperature, memory, disk, network, services, and its last day',
   }),
   settings: operation({
-    method: 'GET',
+    ...asked,
     path: '/settings',
-    page: true,
-    input: nothing,
     about: 'What the page may set, with where each value comes from',
   }),
   settings_set: operation({
@@ -131,10 +140,8 @@ export const operations = {
     about: 'Sets these over the configuration file; reset = as that file says again',
   }),
   upload: operation({
-    method: 'GET',
+    ...asked,
     path: '/upload',
-    page: true,
-    input: nothing,
     about: 'The package that a person brings, and what has become of it; null when there is none',
   }),
   upload_begin: operation({
@@ -173,10 +180,8 @@ export const operations = {
     about: 'Begins an update from the package that a person brought, once it was found good',
   }),
   bundle: operation({
-    method: 'GET',
+    ...asked,
     path: '/bundle',
-    page: true,
-    input: nothing,
     about: 'Everything that whoever helps wants to know, in one document without secrets',
   }),
   doctor: operation({

@@ -20,8 +20,6 @@ export const trustCodes = {
     meaning: 'the signed metadata of the server holds no more',
     todo: 'have the publisher sign it again: "opq-release tuf refresh"',
   },
-  COMPONENT_REFUSED: { exit: 4, meaning: 'a component is not as the signed index has it', todo: 'do not install it' },
-  INDEX_EXPIRED: { exit: 4, meaning: 'the component index holds no more', todo: 'have the publisher sign it again' },
   CLOCK_WRONG: {
     exit: 5,
     meaning: 'the clock of the box is wrong, so nobody can tell here whether signed metadata still holds',

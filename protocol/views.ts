@@ -1,5 +1,6 @@
 /** What the daemon shows of itself: the shapes of its answers, snake_case as they go over the socket. */
 import type { UploadView } from './box-views.ts';
+import type { ChannelName } from './channel-keys.ts';
 import type { ErrorCode } from './error-codes.ts';
 
 /** The steps of an update, in the order in which people see them. */
@@ -27,6 +28,8 @@ export interface Fault {
 /** What the server has for this box. Unverified: it says what could be fetched, never what to run. */
 export interface Available {
   readonly version: number;
+  /** Of the components that run here, those that are newer: name to [new, current]. */
+  readonly upgrades: Readonly<Record<string, readonly [string, string]>>;
   readonly size_bytes: number | null;
   readonly hardware: readonly string[] | null;
   readonly notes: string | null;
@@ -172,6 +175,7 @@ export interface Status {
   /** The file that runs: the factory copy below /usr/lib, or a version that a release brought. */
   readonly updater_program: string;
   readonly server_url: string | null;
+  readonly channel: ChannelName;
   readonly installed: number | null;
   /** `idle` only when nothing is under way and the box is whole. */
   readonly state: 'idle' | 'checking' | UpdateStep | 'stuck';

@@ -36,7 +36,7 @@ export const stateWords: Readonly<Record<Status['state'], string>> = {
 };
 
 export const isNews = ({ available, installed }: Pick<Status, 'available' | 'installed'>): boolean =>
-  (available?.version ?? 0) > (installed ?? 0);
+  (available?.version ?? 0) > (installed ?? 0) || Object.keys(available?.upgrades ?? {}).length > 0;
 
 /** The state of the box in one line. */
 export function headlineOf(now: Status): string {

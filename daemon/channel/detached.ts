@@ -10,7 +10,7 @@ import { isReleaseVersion, packageName, quote, signatureName, versionOfPackageNa
 import type { Offer } from '../facts.ts';
 import { getSmall, type Network } from './http.ts';
 
-type Offered = Omit<Offer, 'channel'>;
+type Offered = Omit<Offer, 'channel' | 'components'>;
 
 export interface Server {
   readonly url: string;

@@ -30,12 +30,18 @@ export interface Answer {
 const silenceOf = ({ silenceMs = 30_000 }: Network) => silenceMs;
 
 /**
- * One GET, with nothing clever about it: no redirects, no decoding, no retries, no cookies, no kept connections.
+ * One GET, or a POST of `json`, with nothing clever about it: no redirects, no decoding, no retries, no cookies, no kept connections.
  * @throws UpdateError SERVER_UNREACHABLE, TLS_FAILED, SERVER_ERROR (encoded answer), NOT_OUR_SERVER (redirect)
  */
-export async function get(url: string, network: Network, headers: Record<string, string> = {}): Promise<Answer> {
+export async function get(
+  url: string,
+  network: Network,
+  headers: Record<string, string> = {},
+  json?: string,
+): Promise<Answer> {
   const { default: got } = await import('got');
   const stream = got.stream(url, {
+    ...(json === undefined ? {} : { method: 'POST', body: json }),
     headers: { 'user-agent': network.userAgent, 'accept-encoding': 'identity', ...loginFor(url, network), ...headers },
     followRedirect: false,
     decompress: false,
@@ -86,12 +92,21 @@ export async function get(url: string, network: Network, headers: Record<string,
  */
 export async function getSmall(url: string, network: Network, maxBytes: number): Promise<Buffer | undefined> {
   const answer = await get(url, network);
+  try {
+    if (answer.status === 404) return undefined;
+    if (answer.status !== 200) throw unexpectedStatus(answer.status, url);
+    return await smallBody(answer, url, network, maxBytes);
+  } finally {
+    answer.end();
+  }
+}
+
+/** The body of an answer, in memory. @throws UpdateError as `getSmall` does */
+export async function smallBody(answer: Answer, url: string, network: Network, maxBytes: number): Promise<Buffer> {
   // A trickle that never ends has no other limit than this one.
   const stalled = new UpdateError('STALLED', `${url} is too slow: a small file should be here in a minute.`);
   const timer = setTimeout(() => answer.end(stalled), 2 * silenceOf(network));
   try {
-    if (answer.status === 404) return undefined;
-    if (answer.status !== 200) throw unexpectedStatus(answer.status, url);
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of answer.chunks()) {
@@ -107,7 +122,6 @@ export async function getSmall(url: string, network: Network, maxBytes: number):
     return body;
   } finally {
     clearTimeout(timer);
-    answer.end();
   }
 }
 

@@ -13,9 +13,8 @@ import {
   targetsFolder,
 } from '../../protocol/tuf.ts';
 import { quote } from '../../protocol/version.ts';
-import type { Offer } from '../facts.ts';
 import { readWhole, type VerifiedPackage, type VerifyJob, verifyBy } from '../package/verify.ts';
-import type { Asked } from './channel.ts';
+import type { Asked, Found } from './channel.ts';
 import { join } from './detached.ts';
 import { keepWork, keptMetadata, openWork, type TufFolder } from './tuf-folder.ts';
 import { hasRoot, type Reference, refresh, targetUrl } from './tuf-refresh.ts';
@@ -26,7 +25,7 @@ export interface TufTrust extends TufFolder, Reference {
 }
 
 /** @throws UpdateError METADATA_REFUSED | METADATA_EXPIRED | CLOCK_WRONG | NO_TRUSTED_KEYS | HARDWARE_MISMATCH, and of the network */
-export async function latestTarget({ url, network, tuf }: Asked): Promise<Omit<Offer, 'channel'> | null> {
+export async function latestTarget({ url, network, tuf }: Asked): Promise<Found | null> {
   const { hardware } = tuf;
   if (hardware === null || !isTargetHardware(hardware)) {
     throw new UpdateError(

@@ -4,6 +4,7 @@ import { UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
 import { type Input, type OperationName, operations, pageSettings } from '../../protocol/operations.ts';
 import { bundleOf } from '../bundle.ts';
+import { viewComponents } from '../components.ts';
 import type { Daemon } from '../daemon.ts';
 import { examine } from '../doctor.ts';
 import { readHistory } from '../history.ts';
@@ -24,6 +25,8 @@ export const handlers: Handlers = {
   // Like the schedule, which cron may stand in for: a person's own wish is `install`.
   check: ({ install }, daemon) => daemon.check({ install, by: 'schedule' }),
   install: (input, daemon) => daemon.install(input),
+  components: (_, { tools, checks }) => viewComponents(tools, checks),
+  upgrade: (input, daemon) => daemon.install(input),
   install_file: ({ path, retry, allow_downgrade }, daemon) =>
     daemon.installFile({ path, retry, allowDowngrade: allow_downgrade }),
   cancel: async (_, daemon) => ({ cancelled: daemon.updates.cancel() }),

@@ -1,5 +1,6 @@
 import { shownUrl } from '../../protocol/address.ts';
 import { describeProblem } from '../../protocol/config.ts';
+import { serverOf } from '../asked.ts';
 import type { Rows } from './gate.ts';
 
 /** What must be so on the box itself. */
@@ -22,9 +23,10 @@ export const boxRows: Rows = {
   server: {
     yields: 'person',
     look({ config: { values } }) {
-      const value = values.server_url === null ? 'none' : shownUrl(values.server_url);
+      const url = serverOf(values);
+      const value = url === null ? 'none' : shownUrl(url);
       const look = { value, limit: 'an update server' };
-      if (values.server_url !== null) return look;
+      if (url !== null) return look;
       return { ...look, closed: ['CONFIG_INVALID', 'server_url is not set: only a person can bring an update.'] };
     },
   },

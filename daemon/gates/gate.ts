@@ -11,7 +11,7 @@ export interface GateFacts {
   readonly config: LoadedConfig;
   readonly keys: number;
   /** What would be installed; null = nothing is known to be on offer. */
-  readonly offer: Pick<Offer, 'version' | 'sizeBytes' | 'hardware' | 'sha256'> | null;
+  readonly offer: Pick<Offer, 'version' | 'sizeBytes' | 'hardware' | 'sha256' | 'components'> | null;
   readonly floor: number;
   readonly quarantine: readonly Quarantined[];
   readonly hardware: string | null;

@@ -28,8 +28,10 @@ export const releaseRows: Rows = {
   quarantine: {
     yields: 'nobody',
     look({ offer, quarantine }) {
+      // Of one version there are many images; which of them it would be is known once it is built.
+      const built = offer?.components === null ? offer : null;
       const bad = quarantine.find(
-        ({ version, sha256 }) => version === offer?.version && (offer.sha256 ?? sha256) === sha256,
+        ({ version, sha256 }) => version === built?.version && (built.sha256 ?? sha256) === sha256,
       );
       const look = { value: `${quarantine.length} releases`, limit: 'not the one offered' };
       if (!bad) return look;

@@ -1,6 +1,7 @@
 import { readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ArchiveEntry } from '../../protocol/archive.ts';
+import { installScriptName } from '../../protocol/archive-content.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { syncFileSystem } from '../box/sync.ts';
 import { atOnce } from '../files.ts';
@@ -16,7 +17,7 @@ const folderMode = 0o755;
  * @throws UpdateError DISK_FULL, ARCHIVE_CORRUPT when the decoded file has become shorter
  */
 export async function unpack(
-  { content, decoded }: VerifiedPackage,
+  { content, decoded, script }: VerifiedPackage,
   folder: string,
   top: string,
   report: (done: number, total: number) => void,
@@ -35,6 +36,7 @@ export async function unpack(
       // The archive may leave out folders that others are in.
       atOnce.makeFolder(dirname(path), { recursive: true, mode: folderMode });
       if (entry.kind === 'folder') atOnce.makeFolder(path, { mode: entry.mode });
+      else if (script !== null && entry.name === installScriptName) writeText(script, path);
       else copyRange(decoded.fd, entry, path, buffer);
       done += entry.kind === 'folder' ? 0 : entry.sizeBytes;
       report(done, content.unpackedBytes);
@@ -43,6 +45,15 @@ export async function unpack(
     process.umask(umask);
   }
   await syncFileSystem(folder);
+}
+
+function writeText(text: string, path: string): void {
+  const to = atOnce.create(path, 0o755);
+  try {
+    atOnce.write(to, text);
+  } finally {
+    atOnce.close(to);
+  }
 }
 
 function copyRange(from: number, entry: ArchiveEntry, path: string, buffer: Buffer): void {

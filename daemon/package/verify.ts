@@ -8,9 +8,12 @@ import { type PublicKey, parsePublicKey } from '../../protocol/keys.ts';
 import { decodeSignature, signatureCheck } from '../../protocol/signature.ts';
 import { bestDecoder, type Decoder, decode } from '../box/decode.ts';
 import { create, openRegular, readIfThere, remove } from '../files.ts';
+import type { ImageProof } from './image.ts';
 
 export interface VerifyJob {
   readonly channel: ChannelName;
+  /** Of the channel `attended` alone. */
+  readonly image?: ImageProof | undefined;
   /** The package as downloaded, `.unverified`. */
   readonly path: string;
   readonly signaturePath: string;
@@ -37,6 +40,8 @@ export interface VerifiedPackage {
   /** The decoded archive that was judged: what is unpacked is read through this handle and no other. */
   readonly decoded: FileHandle;
   readonly decodedBytes: number;
+  /** Stands in for the install_update.sh of the package; null = that one is run. */
+  readonly script: string | null;
 }
 
 /**
@@ -61,7 +66,7 @@ export async function verifyBy(
     const decoded = await create(job.decodedPath);
     try {
       const { content, decodedBytes } = await judgeArchive(packed, decoded, job);
-      return { sha256, signer, content, decoded, decodedBytes };
+      return { sha256, signer, content, decoded, decodedBytes, script: null };
     } catch (error) {
       await decoded.close();
       await remove(job.decodedPath);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { asUpdateError } from '../../protocol/errors.ts';
 import { readAbout } from '../box/snapshot.ts';
+import { readComponents } from '../components-on-box.ts';
 import { channelOf } from '../facts.ts';
 import { exists, removeSafely, renameSafely } from '../files.ts';
 import { raiseFloor } from '../floor.ts';
@@ -41,6 +42,12 @@ export const confirm: Step<'confirm'> = {
     const found = await installedVersion(places, values);
     if (found !== at.update.to) {
       const message = `After the reboot VERSION says ${found ?? 'nothing'}, the release is ${at.update.to}.`;
+      return rollbackBecause(at, { code: 'WRONG_VERSION_INSTALLED', message, step: 'confirm' });
+    }
+    const record = await readComponents(places, values);
+    // Another image of the same release: VERSION was right before, and proves nothing.
+    if (channelOf(at.update) === 'attended' && record?.sha256 !== at.release.sha256) {
+      const message = `After the reboot the box has the image ${record?.sha256 ?? 'of nobody'}, not ${at.release.sha256}.`;
       return rollbackBecause(at, { code: 'WRONG_VERSION_INSTALLED', message, step: 'confirm' });
     }
     // A script that rebooted by itself left no time for it.

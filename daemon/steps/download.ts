@@ -1,10 +1,14 @@
 import { stat } from 'node:fs/promises';
+import { askedOf, serverOf } from '../asked.ts';
+import { channelOf, type Offer, type Update } from '../facts.ts';
 import { exists } from '../files.ts';
 import { spaceFactor } from '../gates/release-rows.ts';
 import { pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
 import { networkOf } from '../network.ts';
+import { checkQuarantine, readQuarantine } from '../quarantine.ts';
 import { makeRoom } from '../space.ts';
+import type { Tools } from '../tools.ts';
 import { clearDownloads } from './clear-downloads.ts';
 import { packageFiles } from './package-files.ts';
 
@@ -31,7 +35,8 @@ export const download: Step<'download'> = {
     if (update.source.kind === 'file') {
       await worker.do('copy', { ...target, from: update.source.path }, options);
     } else {
-      const { offer } = update.source;
+      const keyPems = await pinnedKeyPems(places, values, channelOf(update));
+      const offer = await readyOffer(update, update.source.offer, tools);
       await worker.do(
         'download',
         {
@@ -41,17 +46,46 @@ export const download: Step<'download'> = {
           sizeBytes: offer.sizeBytes,
           minBytesPerS: values.min_bytes_per_s,
           longestMs: values.max_download_s * 1000,
-          network: networkOf(values, places),
-          keyPems: await pinnedKeyPems(places, values, offer.channel),
+          network: networkOf(values, places, serverOf(values)),
+          keyPems,
           sha256: offer.sha256,
-          patience: { tries: 8, firstWaitMs: 500 },
+          patience,
         },
         options,
       );
+      return { ...at, step: 'verify', update: { ...update, source: { kind: 'server', offer } } };
     }
     return { ...at, step: 'verify' };
   },
 };
+
+const patience = { tries: 8, firstWaitMs: 500 };
+
+/** An offer whose package lies ready: what has to be built is built now, however often that is begun. */
+async function readyOffer({ retry }: Update, offer: Offer, tools: Tools): Promise<Offer> {
+  if (offer.components === null) return offer;
+  const { worker, box, config, places, show, cancelled } = tools;
+  const { values } = await config();
+  const { url, network, trust } = await askedOf(tools);
+  const built = await worker.do(
+    'build',
+    {
+      url,
+      network,
+      trust,
+      version: offer.version,
+      names: offer.components.map(({ name }) => name),
+      model: (await box.identity()).model,
+      indexPath: packageFiles(places, values, offer.version).index,
+      longestMs: values.max_download_s * 1000,
+      patience,
+    },
+    { report: show, signal: cancelled },
+  );
+  // Not worth its bytes; what the server says of it counts only against it.
+  if (built.sha256 !== null && !retry) checkQuarantine(await readQuarantine(places), built.sha256);
+  return { ...offer, ...built };
+}
 
 /** What is there of a download that was cut off. */
 const bytesOf = async (file: string): Promise<number> => ((await exists(file)) ? (await stat(file)).size : 0);

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import { neverStarted, scriptEndName } from '../box/script-end.ts';
+import { layRemovers, recordComponents } from '../components-on-box.ts';
+import { channelOf } from '../facts.ts';
 import type { At, Boot, Step } from '../machine.ts';
 import { brokenSeal, takeSeal } from '../seal.ts';
 import type { Tools } from '../tools.ts';
@@ -28,6 +30,7 @@ export const install: Step<'install'> = {
     const folder = packageFiles(tools.places, values, at.update.to).contents;
     // Before the script, as that may reboot by itself at its end.
     await bringUpdater(at, folder, tools);
+    if (channelOf(at.update) === 'attended') await layRemovers(tools.places, values, at.release, folder);
     const output = scriptOutput(tools, at.paths);
     const end = await tools.box.runScript({
       folder,
@@ -42,6 +45,7 @@ export const install: Step<'install'> = {
     if (fault) return rollbackBecause({ ...at, scriptTail }, { ...fault, step: 'install' });
     const kept = output.kept();
     if (kept) tools.log.info('install_update.sh may empty this folder, not remove it: it was left', { folder: kept });
+    await recordComponents(tools.places, values, at.update.to, at.release, folder);
     await noteAfter(tools);
     await keepPackage(at, tools);
     await clearDownloads(tools.places, values, { keep: null }).catch((error) =>

@@ -10,6 +10,7 @@ import { basename, join } from 'node:path';
 import { asUpdateError } from '../../protocol/errors.ts';
 import { packageName, parseInstalledVersion, signatureName } from '../../protocol/version.ts';
 import { readAbout } from '../box/snapshot.ts';
+import { channelOf } from '../facts.ts';
 import { exists, link, renameSafely, syncFolder } from '../files.ts';
 import type { At } from '../machine.ts';
 import type { Places } from '../places.ts';
@@ -18,6 +19,8 @@ import { packageFiles } from './package-files.ts';
 
 /** Lays the package of the release on trial beside the snapshot; without it there is one way back, and that is all. */
 export async function keepPackage({ update }: Pick<At<'install'>, 'update'>, { places, config, log }: Tools) {
+  // An image is nothing without the index of its day, and that does not hold for ever.
+  if (channelOf(update) === 'attended') return;
   const { verified, signature } = packageFiles(places, (await config()).values, update.to);
   try {
     for (const file of [signature, verified]) {

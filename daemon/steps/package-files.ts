@@ -13,6 +13,8 @@ export function packageFiles(places: Places, config: Config, version: number) {
     /** As it came. */
     unverified: `${verified}.unverified`,
     signature: `${verified}.sig`,
+    /** What an image is proven by; its own signature beside it as `.sig`. */
+    index: `${verified}.index.json`,
     /** The name that it gets once its signature held. */
     verified,
     /** The plain tar, while it is needed. */

@@ -40,7 +40,7 @@ export const undo: Step<'undo'> = {
 export function keptByUndo(places: Places, config: Config): Kept {
   const own = [places.config, places.state].map((path) => relative(places.root, path));
   return {
-    paths: [...config.preserve_paths, config.trusted_keys_path, config.tuf_root_path, ...own],
+    paths: [...config.preserve_paths, config.trusted_keys_path, config.builder_keys_path, config.tuf_root_path, ...own],
     // The proof that the undo was done.
     but: [config.installed_version_path],
   };

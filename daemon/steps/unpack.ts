@@ -5,6 +5,7 @@ import { pemsAfter, pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
 import { makeRoom } from '../space.ts';
 import { packageFiles } from './package-files.ts';
+import { proofOf } from './verify.ts';
 
 /** Unpacks what was verified, into a fresh private folder. */
 export const unpack: Step<'unpack'> = {
@@ -19,14 +20,14 @@ export const unpack: Step<'unpack'> = {
     await worker.do(
       'unpack',
       {
-        channel: channelOf(at.update),
+        ...(await proofOf(at.update, tools)),
         path: files.verified,
         signaturePath: files.signature,
         decodedPath: files.decoded,
         // A key that the release brings may be the one that signed it.
         keyPems: [
           ...(await pinnedKeyPems(places, values, channelOf(at.update))),
-          ...(await pemsAfter(places, values, at.release.keyLinks)),
+          ...(channelOf(at.update) === 'detached' ? await pemsAfter(places, values, at.release.keyLinks) : []),
         ],
         tufDir: tufFolderOf(places, values).dir,
         version: at.update.to,

@@ -1,10 +1,13 @@
 import type { Config } from '../../protocol/config-keys.ts';
 import { UpdateError } from '../../protocol/errors.ts';
+import { trustOf } from '../asked.ts';
 import { join as joinUrl } from '../channel/detached.ts';
+import { isSame, readComponents, sameComponents } from '../components-on-box.ts';
 import { channelOf, type Update, type VerifiedRelease } from '../facts.ts';
 import { exists, move, remove, renameSafely } from '../files.ts';
 import { checkFloor, readFloor } from '../floor.ts';
 import type { Step } from '../machine.ts';
+import type { VerifyJob } from '../package/verify.ts';
 import { verifyTrusted } from '../package/verify-trusted.ts';
 import { checkQuarantine, readQuarantine } from '../quarantine.ts';
 import type { Tools } from '../tools.ts';
@@ -26,18 +29,24 @@ export const verify: Step<'verify'> = {
       const release = await verifyTrusted(
         { places, worker, values },
         {
-          channel: channelOf(update),
+          ...(await proofOf(update, tools)),
           path: files.unverified,
           signaturePath: files.signature,
           decodedPath: files.decoded,
           version: update.to,
           maxUnpackedBytes: values.max_unpacked_bytes,
           maxEntries: values.max_entries,
-          offeredKeyUrl: values.server_url && joinUrl(values.server_url, 'public_key.pem'),
+          offeredKeyUrl:
+            channelOf(update) === 'detached' ? values.server_url && joinUrl(values.server_url, 'public_key.pem') : null,
         },
         { report: show, signal: cancelled },
       );
-      await judgeRelease(release, update, values, tools);
+      const built = channelOf(update) === 'attended';
+      // Of one release there are many images: also by itself the box may take another one of the floor itself.
+      await judgeRelease(release, built ? { ...update, by: 'person' } : update, values, tools);
+      if (built && isSame(await readComponents(places, values), update.to, release.components ?? {})) {
+        throw sameComponents(update.to);
+      }
       await renameSafely(files.unverified, files.verified);
       const { sha256, signedBy } = release;
       return { ...at, step: 'unpack', release, update: { ...update, sha256, signedBy } };
@@ -51,6 +60,16 @@ export const verify: Step<'verify'> = {
     }
   },
 };
+
+/** How the package is proven: by the channel that it came by. */
+export async function proofOf(update: Update, tools: Tools): Promise<Pick<VerifyJob, 'channel' | 'image'>> {
+  const channel = channelOf(update);
+  if (update.source.kind !== 'server' || channel !== 'attended') return { channel };
+  const { components, sha256: announced } = update.source.offer;
+  const { index: indexPath } = packageFiles(tools.places, (await tools.config()).values, update.to);
+  const wanted = components?.map(({ name }) => name) ?? [];
+  return { channel, image: { indexPath, trust: await trustOf(tools), wanted, announced } };
+}
 
 /** What a good signature does not say: that the release is for this box, and now. */
 export async function judgeRelease(

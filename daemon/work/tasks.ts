@@ -9,6 +9,7 @@ import { type Link, maxKeyChainBytes, parseKeyChain } from '../../protocol/key-c
 import { parsePublicKey } from '../../protocol/keys.ts';
 import type { Progress } from '../../protocol/views.ts';
 import { type Machine, readMachine } from '../box/machine.ts';
+import { type BuildTask, type Built, requestBuild } from '../channel/attended.ts';
 import { type Asked, channels } from '../channel/channel.ts';
 import { type DownloadJob, download, forgetDownload } from '../channel/download.ts';
 import { getSmall, type Network } from '../channel/http.ts';
@@ -57,6 +58,7 @@ type Task<I, O> = (input: I, report: Report, memory: Memory) => Promise<O>;
 
 export interface Tasks {
   latest: Task<Asked, Offer | null>;
+  build: Task<BuildTask, Built>;
   machine: Task<Record<string, never>, Machine>;
   fetchKey: Task<{ url: string; network: Network }, { pem: string }>;
   fetchKeyLinks: Task<{ url: string; network: Network }, { links: readonly Link[] }>;
@@ -70,8 +72,9 @@ export const tasks: Tasks = {
   async latest(asked) {
     const { channel } = asked;
     const offer = await channels[channel].latest(asked);
-    return offer && { ...offer, channel };
+    return offer && { components: null, ...offer, channel };
   },
+  build: (job, report) => requestBuild(job, report, sleep),
   machine: () => readMachine(),
 
   async fetchKey({ url, network }) {
@@ -152,6 +155,7 @@ export const tasks: Tasks = {
       services: updateJson.services ?? [],
       writablePaths: updateJson.writable_paths ?? [],
       notes: updateJson.notes ?? null,
+      components: updateJson.components ?? null,
       updater: updateJson.updater ?? null,
       keyLinks: updateJson.keys ?? [],
     };

@@ -1,12 +1,29 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from 'koa';
+import { indexName, indexSignatureName } from '../../protocol/component-index.ts';
 import { sendFile } from '../send-file.ts';
 import type { Answer } from './answer.ts';
 import type { Images } from './images.ts';
 import { hashPattern } from './plan.ts';
 
 const unknown: Answer = { status: 404, body: {} };
+const asText = { type: 'text/plain; charset=utf-8', cacheControl: 'no-store', attachment: false };
+
+/**
+ * `/components/index.json` and its `.sig`: what boxes prove images with. As they lie in the store, expired or not: a box
+ * judges them by itself, and has to be able to say why it does not take them.
+ */
+export async function sendIndexFile(
+  ctx: Context,
+  storeDir: string,
+  name: string,
+  nowMs: number,
+): Promise<Answer | undefined> {
+  if (name !== indexName && name !== indexSignatureName) return unknown;
+  await sendFile(ctx, join(storeDir, name), asText, nowMs);
+  return ctx.status >= 400 ? { status: ctx.status, body: {} } : undefined;
+}
 
 /** `/json/<image>/`: what there is of a build, as a web server lists a folder. */
 export async function listFiles(images: Images, hash: string): Promise<Answer> {
@@ -34,9 +51,8 @@ export async function sendImageFile(
   if (!image?.about.files.includes(name)) return unknown;
   const isText = name.endsWith('.txt') || name.endsWith('.sig') || name === 'sha256sums';
   const label = {
-    type: isText ? 'text/plain; charset=utf-8' : 'application/octet-stream',
-    cacheControl: 'no-store',
-    attachment: !isText,
+    ...asText,
+    ...(isText ? {} : { type: 'application/octet-stream', attachment: true }),
   };
   const used = images.use(image);
   ctx.res.once('close', used);

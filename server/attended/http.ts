@@ -1,9 +1,10 @@
 import type { Context, Middleware } from 'koa';
+import { indexFolder } from '../../protocol/component-index.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { type Answer, badRequest, Refusal, refusal, tooBusy } from './answer.ts';
 import { buildRequests, type Kind, type Parts } from './build-requests.ts';
 import { answerCheck } from './check.ts';
-import { listFiles, sendImageFile } from './files.ts';
+import { listFiles, sendImageFile, sendIndexFile } from './files.ts';
 import { bodyMs, clientOf, maxBodies, maxBodyBytes, places } from './limits.ts';
 import { reads } from './reads.ts';
 import { isObject } from './request.ts';
@@ -20,7 +21,7 @@ const preflightHeaders = {
 
 const kinds: Readonly<Record<string, Kind>> = { '/api/upgrade-request': 'upgrade', '/api/build-request': 'build' };
 
-/** The API as a layer of the server's application: it answers below /api, /json and /download, and passes on the rest. */
+/** The API as a layer of the server's application: it answers below /api, /json, /download and /components, and passes on the rest. */
 export function attendedApi(parts: Parts): Middleware {
   const requests = buildRequests(parts);
   const bodies = places(maxBodies);
@@ -49,6 +50,7 @@ export function attendedApi(parts: Parts): Middleware {
   async function get(ctx: Context, path: string): Promise<Answer | undefined> {
     const [, area, first = '', name = '', ...more] = path.split('/');
     const kind = kinds[`/${area}/${first}`];
+    if (area === indexFolder && !name) return sendIndexFile(ctx, parts.store.dir, first, parts.nowMs());
     if (more.length === 0 && kind) return name ? requests.get(kind, name, publicUrl(ctx)) : incompleteRequest;
     if (more.length === 0 && (area === 'json' || area === 'download') && name) {
       return sendImageFile(ctx, parts.images, first, name, parts.nowMs());
@@ -74,7 +76,7 @@ export function attendedApi(parts: Parts): Middleware {
   return async (ctx, next) => {
     // Clients put "server/" and "/path" together.
     const path = ctx.path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '');
-    if (!/^\/(api|json|download)(\/|$)/.test(path)) return next();
+    if (!/^\/(api|json|download|components)(\/|$)/.test(path)) return next();
     ctx.set(corsHeaders);
     ctx.set('Cache-Control', 'no-store');
     const given = await answer(ctx, path).catch((error: unknown) => answerOf(error, ctx));

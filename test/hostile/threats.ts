@@ -433,6 +433,17 @@ const server: readonly Threat[] = [
     attack: 'On-demand builds: names for a shell, cut hashes, floods, a builder that signs anything',
     outcome: 'refused before anything is done; the index signed offline decides what a builder may sign',
     tests: {
+      'daemon/scratch/attended.test.ts': [
+        'of a builder that is not pinned here',
+        'that was changed on the way',
+        'with a component that the index does not have',
+        'with a configuration that nobody asked for',
+        'signed by the key of releases, which builds nothing',
+        'is installed by the script of the box, whatever script it brings',
+        'that has expired is refused by the box itself, before and after a build',
+        'a server without builds on demand is none for this channel, though it has a newer release',
+        'what a builder signed is no release that a person could bring',
+      ],
       'server/attended/builder.test.ts': [
         'makes images in which a box refuses whatever a stolen key of a builder would add',
         'does not pack a component whose files are not those of the index',

@@ -209,7 +209,7 @@ export function newMachine(root: string) {
   function offered(): Offer {
     const version = Math.max(...releases.keys());
     const url = `http://127.0.0.1:1/${version}`;
-    const unknown = { sha256: null, hardware: null, notes: null };
+    const unknown = { sha256: null, hardware: null, notes: null, components: null };
     return { channel: 'detached', version, packageUrl: url, signatureUrl: url, sizeBytes: 7, ...unknown };
   }
 

@@ -167,6 +167,7 @@ export const aRelease = {
   services: [],
   writablePaths: [],
   notes: null,
+  components: null,
   updater: null,
   keyLinks: [],
 };
@@ -186,6 +187,7 @@ const machine = {
 function playedWorker(places: Places, work: Partial<Record<TaskName, (input: never) => unknown>>): Worker {
   const usual: Record<TaskName, (input: never) => unknown> = {
     latest: () => null,
+    build: () => ({ packageUrl: '', signatureUrl: '', sha256: null }),
     fetchKey: () => ({ pem: '' }),
     fetchKeyLinks: () => ({ links: [] }),
     download: () => ({ sizeBytes: 1 }),

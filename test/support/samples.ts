@@ -27,6 +27,7 @@ export const statusWith = (changes: Partial<Status>): Status => ({
   updater_version: '0.1.0',
   updater_program: '/usr/lib/opq-box-updater/opq-updater.js',
   server_url: 'http://updates.example/',
+  channel: 'detached',
   installed: oldVersion,
   state: 'idle',
   update: null,

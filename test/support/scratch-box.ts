@@ -23,6 +23,8 @@ export interface BoxOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** PEM files of the keys to pin; the publisher's own by default. */
   readonly keys?: readonly string[];
+  /** PEM files of builders. */
+  readonly builderKeys?: readonly string[];
   /** When the schedule asks first, in each boot; by default in no test's lifetime. */
   readonly firstCheckS?: number;
   /** Where its programs are looked for; those of this machine by default. */
@@ -96,12 +98,19 @@ const bundle = fileURLToPath(new URL('../../dist/opq-updater.js', import.meta.ur
 export const oldRelease = release(1_550_000_001);
 
 /** Nothing of the repository but the one bundle, as on a real box. */
-async function furnish(work: string, root: string, { config = {}, keys = [] }: BoxOptions): Promise<void> {
+async function furnish(
+  work: string,
+  root: string,
+  { config = {}, keys = [], builderKeys = [] }: BoxOptions,
+): Promise<void> {
   await mkdir(join(root, 'etc/opq-updater/keys'), { recursive: true });
   await mkdir(join(root, 'etc/opq'));
   await copyFile(bundle, join(work, 'opq-updater.js'));
   writeTree(root, oldRelease.tree);
   for (const [n, key] of keys.entries()) await copyFile(key, join(root, `etc/opq-updater/keys/key-${n}.pem`));
+  if (builderKeys.length > 0) await mkdir(join(root, 'etc/opq-updater/builder-keys'));
+  for (const [n, key] of builderKeys.entries())
+    await copyFile(key, join(root, `etc/opq-updater/builder-keys/key-${n}.pem`));
   const quick = { server_url: 'http://127.0.0.1:9/', health_stable_s: 0, jitter_s: 0, schedule: '0 0 29 2 *' };
   await writeFile(join(root, 'etc/opq/updater_config.json'), JSON.stringify({ ...quick, ...config }));
 }

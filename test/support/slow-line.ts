@@ -3,8 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export type SlowLine = Awaited<ReturnType<typeof slowLine>>;
 
-/** A line to a server on this machine that carries so many bytes a second, counts them, and can be cut. */
-export async function slowLine(serverUrl: string, bytesPerS: number) {
+/**
+ * A line to a server on this machine that carries so many bytes a second, counts them, and can be cut.
+ * @param quickBytes of each connection that come at once
+ */
+export async function slowLine(serverUrl: string, bytesPerS: number, quickBytes = 0) {
   let speed = bytesPerS;
   const { hostname, port: serverPort } = new URL(serverUrl);
   const sockets = new Set<Socket>();
@@ -25,8 +28,13 @@ export async function slowLine(serverUrl: string, bytesPerS: number) {
 
   /** In twentieths of a second, so that it can be cut in the middle of anything. */
   async function carry(from: Socket, to: Socket): Promise<void> {
+    let quick = quickBytes;
     for await (const chunk of from as AsyncIterable<Buffer>) {
-      for (let done = 0; done < chunk.length && !to.destroyed; ) {
+      const atOnce = chunk.subarray(0, quick);
+      to.write(atOnce);
+      carried += atOnce.length;
+      quick -= atOnce.length;
+      for (let done = atOnce.length; done < chunk.length && !to.destroyed; ) {
         const part = chunk.subarray(done, done + Math.ceil(speed / 20));
         to.write(part);
         done += part.length;

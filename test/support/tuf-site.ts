@@ -59,6 +59,7 @@ export async function tufSite() {
           url: server.url,
           versionFile: '',
           network,
+          trust: { keyPems: [], hardware: null, nowS: 0 },
           tuf: { ...tuf, nowMs: desk.clock.nowS * 1000, ...now },
         }),
     };

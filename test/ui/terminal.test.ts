@@ -47,7 +47,7 @@ describe('on a terminal', () => {
   it('breaks the status between words on a narrow screen', async () => {
     const daemon = await fakeDaemon({
       status: statusWith({
-        available: { version: 1550194283, size_bytes: null, hardware: null, notes: 'word '.repeat(40) },
+        available: { version: 1550194283, upgrades: {}, size_bytes: null, hardware: null, notes: 'word '.repeat(40) },
       }),
     });
     const { stdout } = await startInTerminal(['status', '--root', daemon.root], 40).ended;

@@ -5,7 +5,13 @@ import { fakeDaemon } from '../support/fake-daemon.ts';
 import { documents, runCli } from '../support/run-cli.ts';
 import { entryWith, fault, gateWith, newVersion, oldVersion, statusWith } from '../support/samples.ts';
 
-const available = { version: newVersion, size_bytes: 25_900_000, hardware: null, notes: 'Better clocks.' };
+const available = {
+  version: newVersion,
+  size_bytes: 25_900_000,
+  hardware: null,
+  notes: 'Better clocks.',
+  upgrades: {},
+};
 const checked = { installed: oldVersion, available, news: true, begun: false, id: null, why_not: null };
 
 /** Every verb that talks to the daemon: what it asks, and what must be in its prose. */

@@ -8,6 +8,8 @@ import { verbs } from './verbs.ts';
 export interface Option {
   readonly type: 'string' | 'boolean';
   readonly short?: string;
+  /** May be given more than once. */
+  readonly multiple?: true;
   /** What stands for the value in the help. */
   readonly value?: string;
   readonly about: string;
@@ -32,7 +34,7 @@ export interface Verb {
 /** One command as it was given, and what it works with. */
 export interface Call {
   readonly verb: Verb;
-  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly values: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
   readonly positionals: readonly string[];
   readonly screen: Screen;
   readonly host: NodeJS.Process;
@@ -120,3 +122,6 @@ export function countOf(call: Call, option: string, { min, max }: { min: number;
 
 /** The text of an option. */
 export const textOf = (call: Call, option: string): string | undefined => call.values[option] as string | undefined;
+
+/** The texts of an option that may be given more than once. */
+export const textsOf = (call: Call, option: string): string[] => [...((call.values[option] ?? []) as string[])];

@@ -68,7 +68,8 @@ export async function cancel({ screen, daemon }: Call): Promise<number> {
   return 0;
 }
 
-async function begunWith(call: Call, id: string, wish: Wish): Promise<number> {
+/** Says that it has begun, and with --wait how it ends. */
+export async function begunWith(call: Call, id: string, wish: Wish): Promise<number> {
   const { screen, values, verb } = call;
   if (screen.json) {
     if (values.wait) screen.document({ event: 'begun', id });

@@ -1,5 +1,5 @@
-import { UpdateError } from '../../protocol/errors.ts';
-import type { Call, Option, Verb } from './arguments.ts';
+import type { Option, Verb } from './arguments.ts';
+import { daemonVerbs } from './daemon-verbs.ts';
 
 const wait = {
   wait: { type: 'boolean', about: 'Stay until the verdict (on a real box its reboot ends this too: exit 9)' },
@@ -9,12 +9,6 @@ const wait = {
     about: 'With --wait: the longest silence to bear (default 120; once services stop 1800)',
   },
 } as const satisfies Record<string, Option>;
-
-const firstCheck = {
-  type: 'string',
-  value: 'SECONDS',
-  about: 'When to ask the server first (default: 1 to 15 minutes after the start)',
-} as const;
 
 const lines = { lines: { type: 'string', short: 'n', value: 'N', about: 'How many' } } as const;
 
@@ -53,6 +47,27 @@ export const verbs: readonly Verb[] = [
     },
     words: [0, 1],
     run: async (call) => (await import('./update.ts')).install(call),
+  },
+  {
+    name: 'components',
+    usage: '',
+    about: 'Shows the components that run here beside those that the server could build an update of',
+    examples: ['opq-updater components'],
+    run: async (call) => (await import('./components.ts')).components(call),
+  },
+  {
+    name: 'upgrade',
+    usage: '[COMPONENT...] [--add NAME] [--remove NAME] [--retry]',
+    about: 'Has an update built of the components that run here, or of these COMPONENTs, and stays until the verdict',
+    examples: ['opq-updater upgrade', 'opq-updater upgrade --add display --remove plugin-thd'],
+    options: {
+      add: { type: 'string', multiple: true, value: 'NAME', about: 'One more component; may be given again' },
+      remove: { type: 'string', multiple: true, value: 'NAME', about: 'Without this component; may be given again' },
+      retry: { type: 'boolean', about: 'Even an image that failed on this box before' },
+      patience: wait.patience,
+    },
+    words: [0, 500],
+    run: async (call) => (await import('./components.ts')).upgrade(call),
   },
   {
     name: 'cancel',
@@ -208,37 +223,5 @@ export const verbs: readonly Verb[] = [
     words: [0, 2],
     run: async ({ screen, positionals }) => (await import('./help.ts')).showHelp(screen, positionals, 0),
   },
-  {
-    name: 'daemon',
-    usage: '--box KIND [--root DIR] [--first-check-s SECONDS]',
-    about: 'Runs the daemon in the foreground, as systemd or a scratch box starts it',
-    examples: ['opq-updater daemon --box scratch --root DIR'],
-    options: {
-      box: { type: 'string', value: 'KIND', about: 'What kind of box this is' },
-      'first-check-s': firstCheck,
-    },
-    run: misplaced,
-  },
-  {
-    name: 'scratch-box',
-    usage: 'FOLDER [--first-check-s SECONDS]',
-    about: 'Keeps a box in a folder, for trials: starts its daemon, and starts it again after a "reboot"',
-    examples: ['opq-updater scratch-box ./box'],
-    options: { 'first-check-s': firstCheck },
-    words: [1, 1],
-    run: misplaced,
-  },
-  {
-    name: 'worker',
-    usage: '',
-    about: 'Does the tasks of an update for the daemon',
-    examples: ['opq-updater worker'],
-    hidden: true,
-    run: misplaced,
-  },
+  ...daemonVerbs,
 ];
-
-/** These rows are for the help: cli.ts hands such verbs to the daemon's half before this table is looked at. */
-async function misplaced({ verb: { name, usage } }: Call): Promise<number> {
-  throw new UpdateError('USAGE', `The verb comes first: "opq-updater ${name} ${usage}".`);
-}

@@ -3,6 +3,7 @@ import type { SessionView } from '../../protocol/page.ts';
 import { headlineOf } from '../../protocol/words.ts';
 import { ask, post, sessionOver } from './api.ts';
 import { BoxContext, LogContext, useLive } from './box.ts';
+import { Components } from './parts/components.tsx';
 import { Facts } from './parts/facts.tsx';
 import { Header, Warnings } from './parts/header.tsx';
 import { History } from './parts/history.tsx';
@@ -72,6 +73,7 @@ function Box({ signOut }: { signOut: () => void }) {
             <Verdict />
             {status.update && <Stepper update={status.update} />}
             {(!status.update || status.state === 'stuck') && <UpdateCard />}
+            {status.channel === 'attended' && <Components />}
             <Why />
             <Upload />
             <Undo />

@@ -4,6 +4,8 @@ import type { OperationName } from '../../protocol/operations.ts';
 export const paths = {
   check: '/check',
   install: '/install',
+  components: '/components',
+  upgrade: '/upgrade',
   cancel: '/cancel',
   rollback: '/rollback',
   gates: '/gates',

@@ -152,6 +152,27 @@ export const t = {
     ] as const,
   },
 
+  components: {
+    title: 'Components',
+    sum: (count: number) => (count === 0 ? 'not known what runs here' : `${count} run here`),
+    newer: 'newer',
+    gone: 'no longer available',
+    rules: (needs: readonly string[], not: readonly string[]) =>
+      [needs.length > 0 ? `needs ${needs.join(', ')}` : '', not.length > 0 ? `not together with ${not.join(', ')}` : '']
+        .filter(Boolean)
+        .join('; '),
+    misfits: 'These do not go together:',
+    build: 'Build and install …',
+    whyMisfits: 'The chosen components do not go together.',
+    whySame: 'That is what runs already: choose something else.',
+    whyNoIndex: 'Nobody has told the box what there is.',
+    ask: (version: string) => `Have an update built of ${version}?`,
+    text: 'The server puts the chosen components together; the box checks each of them, installs them and reboots.',
+    more: (names: readonly string[]) => `New on this box: ${names.join(', ')}.`,
+    less: (names: readonly string[]) => `No longer on this box: ${names.join(', ')}.`,
+    go: 'Build and install',
+  },
+
   steps: {
     title: (from: string, to: string) => `${from} → ${to}`,
     undoing: (to: string) => `Back to ${to}`,

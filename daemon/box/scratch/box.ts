@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { installScriptName } from '../../../protocol/archive-content.ts';
+import { attendedInstallScript } from '../../../protocol/attended-image.ts';
 import { UpdateError } from '../../../protocol/errors.ts';
 import { exists } from '../../files.ts';
 import type { Box, ScriptEnd, Service } from '../box.ts';
@@ -80,10 +82,18 @@ export function scratchBox(root: string): Box {
  * that knows of OPQ_BOX_ROOT runs.
  */
 async function refuseForeignScript(folder: string): Promise<void> {
-  const script = await readFile(join(folder, 'install_update.sh'), 'latin1');
-  if (script.includes('OPQ_BOX_ROOT')) return;
-  throw new UpdateError(
-    'INSTALL_SCRIPT_FAILED',
-    'install_update.sh does not use OPQ_BOX_ROOT, so on a scratch box it would write to this machine itself: not run.',
-  );
+  for (const script of await scriptsIn(folder)) {
+    if ((await readFile(join(folder, script), 'latin1')).includes('OPQ_BOX_ROOT')) continue;
+    throw new UpdateError(
+      'INSTALL_SCRIPT_FAILED',
+      `${script} does not use OPQ_BOX_ROOT, so on a scratch box it would write to this machine itself: not run.`,
+    );
+  }
+}
+
+/** Of an image that was built on demand those of its components, which are all that it runs. */
+async function scriptsIn(folder: string): Promise<string[]> {
+  if ((await readFile(join(folder, installScriptName), 'latin1')) !== attendedInstallScript) return [installScriptName];
+  const below = await readdir(folder, { recursive: true });
+  return below.filter((name) => /^([^/]+\/install|\.removed\/[^/]+)\.sh$/.test(name));
 }

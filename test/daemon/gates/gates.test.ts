@@ -11,7 +11,7 @@ const minute = 60_000;
 const good: GateFacts = {
   config: judgeConfig({ server_url: 'http://updates.example/' }),
   keys: 1,
-  offer: { version: newVersion, sizeBytes: 1_000_000, hardware: null, sha256: null },
+  offer: { version: newVersion, sizeBytes: 1_000_000, hardware: null, sha256: null, components: null },
   floor: oldVersion,
   quarantine: [],
   hardware: 'rpi/3',

@@ -34,6 +34,7 @@ it('goes on with an undo that a power cut interrupts', async ({ newBox, publishe
   const id = await box.install(await publisher.stick(good));
   expect((await box.ended(id)).outcome).toBe('confirmed');
   await box.daemon.ask('rollback', {});
+  await box.until('the undo in the journal', async () => (await box.status()).state !== 'idle');
   await box.cutPower();
   await box.boot();
   await box.until('the old release', async () => {

@@ -36,6 +36,7 @@ const asking = ({ url }: FlakyServer) => ({
   url,
   versionFile: 'version.json',
   network,
+  trust: { keyPems: [], hardware: null, nowS: 0 },
   tuf,
 });
 const offering = () => flakyServer(saying(`{"version":${testVersion}}`));

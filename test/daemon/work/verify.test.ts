@@ -65,6 +65,7 @@ describe('a good package', () => {
       writablePaths: ['/srv/a'],
       notes: 'Faster.',
       updater: null,
+      components: null,
       keyLinks: [],
     });
     expect((await readFile(job.decodedPath)).indexOf(large)).toBeGreaterThan(0);

@@ -108,7 +108,7 @@ export type Shop = Awaited<ReturnType<typeof openShop>>;
 /** The update server in this process with builds on demand, real workers, and a clock to turn. */
 export async function openShop(
   more: Record<string, unknown> = {},
-  how: { root?: string; program?: string; parts?: readonly Part[] } = {},
+  how: { root?: string; program?: string; parts?: readonly Part[]; port?: number } = {},
 ) {
   const root = how.root ?? (await mkdtemp(join(tmpdir(), 'opq-shop-')));
   if (!existsSync(join(root, 'store'))) await makeStore(root, how.parts);
@@ -121,7 +121,7 @@ export async function openShop(
     { ...tools, workerProgram: how.program ?? workerProgram },
   );
   const server = await listen(
-    { port: 0, updates_dir: join(root, 'updates'), host: '127.0.0.1' },
+    { port: how.port ?? 0, updates_dir: join(root, 'updates'), host: '127.0.0.1' },
     { ...tools, layer: attended.middleware },
   );
   return {

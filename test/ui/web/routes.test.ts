@@ -36,6 +36,8 @@ const table: readonly [route: string, query: string, status: number, code?: stri
   ['POST /api/upload/install', '', 400, 'USAGE'],
   ['GET /api/bundle', '', 200],
   ['GET /api/keys', '', 200],
+  ['GET /api/components', '', 200],
+  ['POST /api/upgrade', '', 200],
   // Last, as it ends the session.
   ['POST /api/logout', '', 200],
 ];

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { readSync } from 'node:fs';
+import { attendedInstallScript, proveImage } from '../../protocol/attended-image.ts';
+import { verifyIndex } from '../../protocol/component-index.ts';
+import { UpdateError } from '../../protocol/errors.ts';
+import { parsePublicKey } from '../../protocol/keys.ts';
+import { type IndexTrust, mustKnow } from '../channel/attended.ts';
+import { openRegular, readIfThere, remove } from '../files.ts';
+import { type VerifiedPackage, type VerifyJob, verify } from './verify.ts';
+
+/** What an image that was built on demand has to be proven by, beside the signature of its builder. */
+export interface ImageProof {
+  /** The component index; its signature is beside it as `.sig`. */
+  readonly indexPath: string;
+  readonly trust: IndexTrust;
+  /** Components that were asked for. */
+  readonly wanted: readonly string[];
+  /** Of the image, as the server announced it. */
+  readonly announced: string | null;
+}
+
+/**
+ * Proves an image: signed by a pinned builder, and every component as the signed index has it. The builder vouches for
+ * nothing but their choice, so what it says beside them is refused, and the script that installs them is the box's own.
+ * @throws UpdateError as `verify` does, BUILDER_UNKNOWN | INDEX_EXPIRED | COMPONENT_REFUSED | HARDWARE_MISMATCH
+ */
+export async function verifyImage(
+  job: VerifyJob,
+  report: (done: number, total: number) => void,
+): Promise<VerifiedPackage> {
+  const proof = job.image;
+  if (proof === undefined) throw new UpdateError('INTERNAL', 'There is nothing to prove the image by.');
+  const pack = await verify(job, report).catch(async (error) => {
+    throw (await isAsAnnounced(error, job.path, proof)) ? builderUnknown(error) : error;
+  });
+  try {
+    await prove(pack, proof);
+    return { ...pack, script: attendedInstallScript };
+  } catch (error) {
+    await pack.decoded.close();
+    await remove(job.decodedPath);
+    throw error;
+  }
+}
+
+async function prove({ content, decoded }: VerifiedPackage, { indexPath, trust, wanted }: ImageProof): Promise<void> {
+  const [bytes, signature] = await Promise.all([readIfThere(indexPath), readIfThere(`${indexPath}.sig`)]);
+  if (bytes === undefined || signature === undefined) {
+    throw new UpdateError('NOT_FOUND', `The component index ${indexPath} is not there any more.`);
+  }
+  const keys = trust.keyPems.map((pem) => parsePublicKey(pem));
+  const index = verifyIndex(Buffer.from(bytes), signature, keys, trust.nowS);
+  const files = new Map(content.entries.map((entry) => [entry.name, entry]));
+  const sha256Of = (name: string) => rangeDigest(decoded.fd, files.get(name)!);
+  const { components, hasDefaults } = proveImage(content, sha256Of, index, mustKnow(trust.hardware));
+  if (hasDefaults) {
+    throw new UpdateError(
+      'COMPONENT_REFUSED',
+      'The image brings defaults.json, which nobody asked for or vouches for.',
+    );
+  }
+  const missing = wanted.find((name) => !components.some((found) => found.name === name));
+  if (missing !== undefined)
+    throw new UpdateError('COMPONENT_REFUSED', `The image is without ${missing}, which was asked for.`);
+}
+
+function rangeDigest(fd: number, { offset, sizeBytes }: { offset: number; sizeBytes: number }): string {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(Math.min(sizeBytes, 1024 * 1024));
+  for (let done = 0; done < sizeBytes; ) {
+    const read = readSync(fd, buffer, 0, Math.min(buffer.length, sizeBytes - done), offset + done);
+    if (read === 0) throw new UpdateError('ARCHIVE_CORRUPT', 'The decoded archive became shorter while it was read.');
+    hash.update(buffer.subarray(0, read));
+    done += read;
+  }
+  return hash.digest('hex');
+}
+
+/** A good image of a builder that this box does not know, rather than one that was changed on the way. */
+async function isAsAnnounced(error: unknown, path: string, { announced }: ImageProof): Promise<boolean> {
+  if (!(error instanceof UpdateError) || error.code !== 'SIGNATURE_INVALID' || announced === null) return false;
+  const file = await openRegular(path);
+  try {
+    const { size } = await file.stat();
+    return rangeDigest(file.fd, { offset: 0, sizeBytes: size }) === announced;
+  } finally {
+    await file.close();
+  }
+}
+
+const builderUnknown = (cause: unknown) =>
+  new UpdateError(
+    'BUILDER_UNKNOWN',
+    'The image is the one that the server announced, and no pinned builder signed it.',
+    { cause },
+  );

@@ -52,12 +52,13 @@ export function cpuSecondsOf(pid: number): number {
   return fields.slice(11, 15).reduce((total, ticks) => total + Number(ticks), 0) / 100;
 }
 
-/** How often a process was put to sleep by itself: each is a wake-up. */
+/** A figure of a process and its descendants together. */
+export const sumOfFamily = (pid: number, figureOf: (pid: number) => number): number =>
+  familyOf(pid).reduce((total, each) => total + figureOf(each), 0);
+
+/** How often a process and its descendants were put to sleep by themselves: each is a wake-up. */
 export const wakeUpsOf = (pid: number): number =>
-  familyOf(pid).reduce(
-    (total, each) => total + Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(read(`/proc/${each}/status`))?.[1] ?? 0),
-    0,
-  );
+  sumOfFamily(pid, (each) => Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(read(`/proc/${each}/status`))?.[1] ?? 0));
 
 /** Bytes that a process has caused to be sent to the disk. */
 export const writtenBytesOf = (pid: number): number =>

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Benchmark, Setting } from './bench.ts';
 import { type ScratchBox, startBox } from './box.ts';
-import { costOf, cpuSecondsOf, familyOf, pssMb, wakeUpsOf, writtenBytesOf } from './command.ts';
-import { type Finding, ratio } from './finding.ts';
+import { costOf, cpuSecondsOf, familyOf, pssMb, sumOfFamily, wakeUpsOf, writtenBytesOf } from './command.ts';
+import { type Finding, fixedLimit, ratio } from './finding.ts';
 import { inPairs, median } from './pairs.ts';
 
 /** A Node process that does nothing but wait. */
@@ -55,7 +55,7 @@ async function idleMemory(box: ScratchBox, { rounds }: Setting): Promise<Finding
 /** A check that finds nothing, and a while of nothing at all. */
 async function idleWork(box: ScratchBox, { quick }: Setting): Promise<Finding[]> {
   const pid = await box.pid();
-  const written = () => familyOf(pid).reduce((total, each) => total + writtenBytesOf(each), 0);
+  const written = () => sumOfFamily(pid, writtenBytesOf);
   await box.updater('check');
   const before = written();
   await box.updater('check');
@@ -67,11 +67,10 @@ async function idleWork(box: ScratchBox, { quick }: Setting): Promise<Finding[]>
   await sleep(seconds * 1000);
   const perHour = ((wakeUpsOf(pid) - wakeUps) * 3600) / seconds;
   const cpuPerHour = ((cpuSecondsOf(pid) - cpuS) * 3600) / seconds;
-  const limit = { against: 'a fixed limit', theirs: '' };
   return [
     {
       what: 'a check that finds nothing: bytes written to the disk',
-      ...limit,
+      ...fixedLimit,
       ours: `${bytes} B`,
       figure: bytes,
       target: 0,
@@ -79,7 +78,7 @@ async function idleWork(box: ScratchBox, { quick }: Setting): Promise<Finding[]>
     },
     {
       what: 'wake-ups of the daemon at rest',
-      ...limit,
+      ...fixedLimit,
       ours: `${perHour.toFixed(0)} an hour`,
       figure: perHour,
       target: 60,
@@ -87,7 +86,7 @@ async function idleWork(box: ScratchBox, { quick }: Setting): Promise<Finding[]>
     },
     {
       what: 'CPU of the daemon at rest',
-      ...limit,
+      ...fixedLimit,
       ours: `${cpuPerHour.toFixed(1)} s an hour`,
       figure: null,
       target: null,
@@ -147,12 +146,11 @@ export const whole: Benchmark = {
         await box.stop();
       }
     }
-    const limit = { against: 'a fixed limit', theirs: '' };
     const outage = median(outages);
     return [
       {
         what: 'services down in an update with a trivial script, reboot left out',
-        ...limit,
+        ...fixedLimit,
         ours: `${outage.toFixed(1)} s`,
         figure: outage,
         target: 3,
@@ -160,7 +158,7 @@ export const whole: Benchmark = {
       },
       {
         what: 'bytes written by an update up to its reboot, against the package',
-        ...limit,
+        ...fixedLimit,
         ours: `${median(writes).toFixed(1)} times`,
         figure: null,
         target: null,

@@ -17,6 +17,9 @@ export interface Finding {
   readonly unit: string;
 }
 
+/** What a figure is compared with that has no other side. */
+export const fixedLimit = { against: 'a fixed limit', theirs: '' } as const;
+
 /** Of a benchmark that could not run: why. */
 export interface NotRun {
   readonly what: string;

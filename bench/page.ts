@@ -4,8 +4,8 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Benchmark, Setting } from './bench.ts';
 import { type ScratchBox, startBox } from './box.ts';
-import { cpuSecondsOf, familyOf, pssMb } from './command.ts';
-import { ratio } from './finding.ts';
+import { cpuSecondsOf, pssMb, sumOfFamily } from './command.ts';
+import { fixedLimit, ratio } from './finding.ts';
 import { inPairs, median, spreadOf } from './pairs.ts';
 import type { Payload } from './payload.ts';
 
@@ -37,7 +37,6 @@ export const page: Benchmark = {
     const percents = ours.map(({ pagePercent }) => pagePercent);
     const megabytes = ours.map(({ pageMb }) => pageMb);
     const during = `${openPages} open pages during an update`;
-    const limit = { against: 'a fixed limit', theirs: '' };
     return [
       ratio(
         { what: `${during}: CPU of the update`, against: 'without a page', target: 1.1, unit: 's' },
@@ -46,7 +45,7 @@ export const page: Benchmark = {
       ),
       {
         what: `${during}: share of one core that the page's server takes`,
-        ...limit,
+        ...fixedLimit,
         ours: `${spreadOf(percents, 1)} %`,
         figure: median(percents),
         target: 20,
@@ -54,7 +53,7 @@ export const page: Benchmark = {
       },
       {
         what: `${during}: highest memory (PSS) of the page's server`,
-        ...limit,
+        ...fixedLimit,
         ours: `${spreadOf(megabytes, 0)} MB`,
         figure: Math.max(...megabytes),
         target: 60,
@@ -95,7 +94,7 @@ async function anUpdate(setting: Setting, payload: Payload, url: string, pages: 
 }
 
 /** Of what stands in for systemd, with all that it has started. */
-const cpuOf = ({ init }: ScratchBox): number => familyOf(init).reduce((total, pid) => total + cpuSecondsOf(pid), 0);
+const cpuOf = ({ init }: ScratchBox): number => sumOfFamily(init, cpuSecondsOf);
 
 async function servePage({ repo }: Setting, { root }: ScratchBox): Promise<{ process: ChildProcess; url: URL }> {
   const dist = (name: string) => join(repo, 'dist', name);

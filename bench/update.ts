@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Benchmark, Setting } from './bench.ts';
 import { type Cost, costOf, peakOf } from './command.ts';
-import { ratio } from './finding.ts';
+import { fixedLimit, ratio } from './finding.ts';
 import { inPairs, median, spreadOf } from './pairs.ts';
 import type { Payload } from './payload.ts';
 
@@ -69,7 +69,7 @@ export const memory: Benchmark = {
     }
     const [peak, large] = peaks as [number, number?];
     const what = 'highest memory of all processes of an update, with bzip2';
-    const tell = { what, against: 'a fixed limit', theirs: '' };
+    const tell = { what, ...fixedLimit };
     const flat = `${what}, of a package of about 300 MB`;
     return [
       { ...tell, ours: `${peak.toFixed(0)} MB`, figure: peak, target: 80, unit: 'MB' },

@@ -30,7 +30,8 @@ export interface Answer {
 const silenceOf = ({ silenceMs = 30_000 }: Network) => silenceMs;
 
 /**
- * One GET, or a POST of `json`, with nothing clever about it: no redirects, no decoding, no retries, no cookies, no kept connections.
+ * One GET, or a POST of `json`, with nothing clever about it: no redirects, no decoding, no retries, no cookies, no kept
+ * connections.
  * @throws UpdateError SERVER_UNREACHABLE, TLS_FAILED, SERVER_ERROR (encoded answer), NOT_OUR_SERVER (redirect)
  */
 export async function get(

@@ -26,8 +26,8 @@ export type Image = ReadonlyMap<string, Look>;
 export async function writeImage(root: string, paths: readonly string[], file: string): Promise<void> {
   const records: string[] = [];
   for await (const record of recordsOf(root, paths)) records.push(`${record}\0`);
-  const text = records.join('');
-  await writeFileSafely(file, Buffer.from(`${text}sum ${sumOf(Buffer.from(text, 'latin1'))}\0`, 'latin1'));
+  const bytes = Buffer.from(records.join(''), 'latin1');
+  await writeFileSafely(file, Buffer.concat([bytes, Buffer.from(`sum ${sumOf(bytes)}\0`)]));
 }
 
 const sumOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');

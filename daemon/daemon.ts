@@ -135,7 +135,7 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
     const from = (await installedVersion(places, (await config()).values)) ?? null;
     const startedAt = new Date(clock.now()).toISOString();
     const id = `${startedAt.replace(/\D/g, '').slice(0, 14)}-${randomUUID().slice(0, 6)}`;
-    updates.begin({ ...wish, id, from, startedAt, seconds: {}, cuts: [], signedBy: null, sha256: null });
+    await updates.begin({ ...wish, id, from, startedAt, seconds: {}, cuts: [], signedBy: null, sha256: null });
     return { id };
   }
 

@@ -15,6 +15,7 @@ const processes: Record<string, (args: string[]) => Promise<number>> = {
   worker: async () => (await import('./work/worker-process.ts')).runWorker(),
   'scratch-box': runScratchBox,
   'rollback-offline': runOffline,
+  'tuf-client': runTufClient,
 };
 
 /** Runs one of the processes; resolves with its exit code when it ends. */
@@ -155,6 +156,20 @@ async function runScratchBox(args: string[]): Promise<number> {
   await ended;
   await box.shutdown();
   return 0;
+}
+
+/** Its exit code is 0 or 1, whatever went wrong: so the suite that drives it has it. */
+async function runTufClient(args: string[]): Promise<number> {
+  const { tufClient } = await import('./channel/tuf-client.ts');
+  const { userAgent } = await import('./updater-version.ts');
+  try {
+    await tufClient(args, { caPath: null, proxyUrl: null, userAgent }, clock.now());
+    return 0;
+  } catch (thrown) {
+    const { code, message } = asUpdateError(thrown);
+    console.error(`opq-updater: ${code}: ${message}`);
+    return 1;
+  }
 }
 
 async function callSystemctl(root: string, args: string[]): Promise<number> {

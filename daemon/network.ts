@@ -2,7 +2,7 @@ import { loginOf } from '../protocol/address.ts';
 import type { Config } from '../protocol/config-keys.ts';
 import type { Network } from './channel/http.ts';
 import type { Places } from './places.ts';
-import { updaterVersion } from './updater-version.ts';
+import { userAgent } from './updater-version.ts';
 
 /**
  * How servers are reached, as configured.
@@ -12,5 +12,5 @@ export const networkOf = (config: Config, places: Places, url = config.server_ur
   caPath: config.server_ca_path && places.at(config.server_ca_path),
   proxyUrl: config.proxy_url,
   login: url === null ? undefined : loginOf(url),
-  userAgent: `opq-updater/${updaterVersion}`,
+  userAgent,
 });

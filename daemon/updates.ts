@@ -20,8 +20,8 @@ const tryAgainMs = 60_000;
 export interface Updates {
   /** Takes up what was under way when the daemon ended; resolves when that is known, not when it is done. */
   start(): Promise<void>;
-  /** @throws UpdateError BUSY */
-  begin(update: Update): void;
+  /** Resolves once the journal holds it: no cut takes back what was answered. @throws UpdateError BUSY, DISK_FULL, DISK_FAILED */
+  begin(update: Update): Promise<void>;
   /** @throws UpdateError BUSY when it is too late */
   cancel(): boolean;
   /** Puts the earlier release back: the one on trial's, or the one before the confirmed. @throws UpdateError NOTHING_TO_UNDO, BUSY */
@@ -67,20 +67,26 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     },
   });
 
-  function run(start: At, tries = 0): void {
+  /** @returns when the journal holds where it begins, or that it cannot */
+  function run(start: At, tries = 0): Promise<void> {
     abort = new AbortController();
     worker = base.newWorker();
     undoAsked = false;
     at = start;
-    running = remove(stuckMark)
-      .then(() => travel(start, tries))
-      .catch(cannotGoOn)
-      .finally(() => {
-        running = undefined;
-        worker.close();
-        blackBox.rests();
-        hooks.changed();
-      });
+    return new Promise((begun, failed) => {
+      running = remove(stuckMark)
+        .then(() => travel(start, tries, begun))
+        .catch((error) => {
+          failed(error);
+          return cannotGoOn(error);
+        })
+        .finally(() => {
+          running = undefined;
+          worker.close();
+          blackBox.rests();
+          hooks.changed();
+        });
+    });
   }
 
   /** The journal itself could not be written, so nothing may act. What changed nothing is over, the rest waits. */
@@ -91,9 +97,13 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
   }
 
   /** To a rest, and on from there as long as something is left to put back. */
-  async function travel(start: At, tries: number): Promise<void> {
+  async function travel(start: At, tries: number, begun: () => void): Promise<void> {
     let next: At | undefined = start;
-    for (let n = tries; next; n = 0) next = await finish(await follow(next, tools(), { tries: n, arrived }));
+    const arrivedAt = (at: At, n: number) => {
+      begun();
+      arrived(at, n);
+    };
+    for (let n = tries; next; n = 0) next = await finish(await follow(next, tools(), { tries: n, arrived: arrivedAt }));
   }
 
   function arrived(next: At, tries: number): void {
@@ -149,11 +159,12 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
       const found = await whereWeWere(tools());
       at = found.at;
       const next = atRest(at) ? await finish(at) : at;
-      if (next) run(next, found.tries);
+      // Why it could not go on is logged, and tried again.
+      if (next) run(next, found.tries).catch(() => {});
     },
-    begin(update) {
+    async begin(update) {
       if (!updates.resting) throw busy(at);
-      run({ step: 'download', update });
+      await run({ step: 'download', update });
     },
     cancel() {
       if (!running) return false;
@@ -170,7 +181,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
       if (!updates.resting) throw busy(at);
       if (at.step === 'stuck') {
         const { stuckBecause: _, ...facts } = at;
-        run({ ...facts, step: 'rollback' });
+        await run({ ...facts, step: 'rollback' });
         return facts.update.id;
       }
       const begun = beginUndo(tools());
@@ -181,7 +192,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
       );
       try {
         const start = await begun;
-        run(start);
+        await run(start);
         return start.update.id;
       } catch (error) {
         running = undefined;

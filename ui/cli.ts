@@ -2,7 +2,7 @@
  * opq-updater: the one program of a box. This file only looks at the verb and loads the half that it needs, so
  * that the resident daemon carries nothing of the command line and the command line nothing of the daemon.
  */
-const processVerbs = ['daemon', 'worker', 'scratch-box'];
+const processVerbs = ['daemon', 'worker', 'scratch-box', 'tuf-client'];
 
 async function run(args: string[]): Promise<number> {
   const at = args[0] === '--root' ? 2 : args[0]?.startsWith('--root=') ? 1 : 0;

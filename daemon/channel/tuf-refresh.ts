@@ -14,8 +14,8 @@ export interface Reference {
 }
 
 export interface Refreshed {
-  /** Undefined = the publisher has no such target. */
-  target(name: string): TargetFile | undefined;
+  /** Undefined = the publisher has no such target. @throws UpdateError as `refresh` does, where trust may be handed on */
+  target(name: string): Promise<TargetFile | undefined>;
   /** The bytes of a small one, proven by length and hash. @throws UpdateError METADATA_REFUSED and of the network */
   bytes(target: TargetFile, base: string, maxBytes: number): Promise<Buffer>;
 }
@@ -23,33 +23,48 @@ export interface Refreshed {
 /** Whether trust can begin at the root in this folder. */
 export async function hasRoot(folder: string): Promise<boolean> {
   try {
-    await newUpdater(folder, 'http://127.0.0.1/', {} as Fetcher);
+    await newUpdater(folder, 'http://127.0.0.1/', {} as Fetcher, 0);
     return true;
   } catch {
     return false; // no file, no JSON, not signed by itself: the next folder may do
   }
 }
 
+/** Whether these are the bytes that the targets say. */
+export const isTarget = (target: TargetFile, bytes: Buffer | undefined): Promise<boolean> =>
+  bytes === undefined
+    ? Promise.resolve(false)
+    : target.verify(Readable.from([bytes])).then(
+        () => true,
+        () => false,
+      );
+
 /**
  * Brings the metadata in a folder up to date: root by root, then timestamp, snapshot and targets. Each file that was
  * proven is written there at once.
+ * @param maxDelegations how many roles a target is looked for in, beside the top one
  * @throws UpdateError METADATA_REFUSED | METADATA_EXPIRED | CLOCK_WRONG, and of the network
  */
-export async function refresh(folder: string, url: string, network: Network, reference: Reference): Promise<Refreshed> {
+export async function refresh(
+  folder: string,
+  url: string,
+  network: Network,
+  reference: Reference,
+  maxDelegations = 0,
+): Promise<Refreshed> {
   const line = await fetcher(network);
-  const updater = await newUpdater(folder, url, line);
+  const updater = await newUpdater(folder, url, line, maxDelegations);
   const set = (updater as unknown as Inside).trustedSet;
   // By its own clock, of which a box without a battery has none to speak of.
   set.referenceTime = new Date(reference.nowMs);
-  try {
-    await updater.refresh();
-  } catch (error) {
-    throw line.fault ?? asTrustError(error, reference);
-  }
-  judge(set);
-  const targets = set.targets.signed.targets;
+  const proven = <T>(asked: Promise<T>): Promise<T> =>
+    asked.catch((error) => {
+      throw line.fault ?? asTrustError(error, reference);
+    });
+  await proven(updater.refresh());
+  judge(set, maxDelegations);
   return {
-    target: (name) => (Object.hasOwn(targets, name) ? targets[name] : undefined),
+    target: (name) => proven(updater.getTargetInfo(name)),
     async bytes(target, base, maxBytes) {
       const address = targetUrl(base, target, set.root.signed.consistentSnapshot);
       if (target.length > maxBytes) throw refused(`${target.path} is announced with ${target.length} bytes`);
@@ -69,9 +84,7 @@ interface Inside {
     readonly root: { readonly signed: RootSaid };
     readonly timestamp: Said;
     readonly snapshot: Said;
-    readonly targets: Said & {
-      readonly signed: { readonly targets: Record<string, TargetFile>; readonly delegations?: unknown };
-    };
+    readonly targets: Said & { readonly signed: { readonly delegations?: unknown } };
   };
 }
 interface Said {
@@ -84,18 +97,24 @@ interface RootSaid {
   readonly keys: Readonly<Record<string, { readonly keyVal: { readonly public?: string } }>>;
 }
 
-async function newUpdater(metadataDir: string, metadataBaseUrl: string, line: Fetcher): Promise<Updater> {
+async function newUpdater(
+  metadataDir: string,
+  metadataBaseUrl: string,
+  line: Fetcher,
+  maxDelegations: number,
+): Promise<Updater> {
   const { Updater } = await import('tuf-js');
-  return new Updater({ metadataDir, metadataBaseUrl, fetcher: line, config: { maxDelegations: 0 } });
+  return new Updater({ metadataDir, metadataBaseUrl, fetcher: line, config: { maxDelegations } });
 }
 
 /** What the library lets pass, and we do not. @throws UpdateError METADATA_REFUSED */
-function judge({ root, timestamp, snapshot, targets }: Inside['trustedSet']): void {
+function judge({ root, timestamp, snapshot, targets }: Inside['trustedSet'], maxDelegations: number): void {
   for (const { signed } of [root, timestamp, snapshot, targets]) {
     // To the library, a time that it cannot read never comes.
     if (!expiresPattern.test(signed.expires)) throw refused(`"expires" is ${quote(signed.expires)}`);
   }
-  if (targets.signed.delegations !== undefined) throw refused('the targets hand their trust on, which is not taken');
+  if (maxDelegations === 0 && targets.signed.delegations !== undefined)
+    throw refused('the targets hand their trust on, which is not taken');
   for (const [role, { keyIDs }] of Object.entries(root.signed.roles)) {
     const keys = keyIDs.map((id) => root.signed.keys[id]?.keyVal.public);
     // One key under two names would be two signatures.

@@ -36,11 +36,11 @@ export async function latestTarget({ url, network, tuf }: Asked): Promise<Found 
   const work = await openWork(tuf, hasRoot);
   try {
     const site = await refresh(work, join(url, metadataFolder), network, tuf);
-    const named = site.target(boxTarget(hardware));
+    const named = await site.target(boxTarget(hardware));
     if (!named) return null;
     const targets = join(url, targetsFolder);
     const file = parseBoxTarget(await site.bytes(named, targets, maxBoxTargetBytes));
-    const pack = site.target(file.package);
+    const pack = await site.target(file.package);
     if (!pack?.hashes.sha256)
       throw new UpdateError('METADATA_REFUSED', `${named.path} names ${file.package}, which is no target.`);
     return {

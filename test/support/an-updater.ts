@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const bundle = fileURLToPath(new URL('../../dist/opq-updater.js', import.meta.url));
-const own = /version:"(\d+\.\d+\.\d+)"/;
+/** Of our own package.json: libraries bring theirs. */
+const own = /(?<=name:"opq-box-updater",)version:"(\d+\.\d+\.\d+)"/;
 
 /** What package.json says, and so every program that is built from this tree. */
 export const builtVersion = (): string => own.exec(readFileSync(bundle, 'utf8'))?.[1] ?? '';

@@ -88,12 +88,16 @@ export async function forge(
 }
 
 /** Everything that leads to forged targets, by whoever has the online key as well. */
-export async function forgeUpwards(desk: TufDesk, versions: Record<Exclude<Role, 'root'>, number>): Promise<void> {
+export async function forgeUpwards(
+  desk: TufDesk,
+  versions: Record<Exclude<Role, 'root'>, number>,
+  others: Said = {},
+): Promise<void> {
   const bare = (version: number) => ({ version });
   const [snapshot] = desk.metadata().filter((name) => name.endsWith('.snapshot.json'));
   const change = (signed: Said) => {
     signed.version = versions.snapshot;
-    signed.meta = { 'targets.json': bare(versions.targets) };
+    signed.meta = { 'targets.json': bare(versions.targets), ...others };
   };
   await forge(desk, snapshot!, change, ['online'], `${versions.snapshot}.snapshot.json`);
   await forge(

@@ -26,7 +26,7 @@ export interface Verb {
   readonly options?: Readonly<Record<string, Option>>;
   /** How many words may follow, the fewest and the most; none when left out. */
   readonly words?: readonly [number, number];
-  /** Internal: works, but no help shows it. */
+  /** Works, but is shown only to who asks for its name. */
   readonly hidden?: true;
   run(call: Call): Promise<number>;
 }

@@ -37,6 +37,26 @@ export const daemonVerbs: readonly Verb[] = [
     hidden: true,
     run: misplaced,
   },
+  {
+    name: 'tuf-client',
+    usage:
+      '--metadata-dir DIR (init ROOT | --metadata-url URL (refresh | --target-name NAME --target-dir DIR --target-base-url URL download))',
+    about: 'Is a client of The Update Framework for its conformance suite, and no part of a box; exits 0 or 1',
+    examples: [
+      'opq-updater tuf-client --metadata-dir metadata init 1.root.json',
+      'opq-updater tuf-client --metadata-dir metadata --metadata-url http://127.0.0.1:8080/metadata/ refresh',
+    ],
+    options: {
+      'metadata-dir': { type: 'string', value: 'DIR', about: 'Where trusted metadata lies, as ROLE.json' },
+      'metadata-url': { type: 'string', value: 'URL', about: 'Where the publisher has metadata' },
+      'target-name': { type: 'string', value: 'NAME', about: 'What to download' },
+      'target-dir': { type: 'string', value: 'DIR', about: 'Where to: one file, under its encoded name' },
+      'target-base-url': { type: 'string', value: 'URL', about: 'Where the publisher has targets' },
+    },
+    words: [1, 2],
+    hidden: true,
+    run: misplaced,
+  },
 ];
 
 async function misplaced({ verb: { name, usage } }: Call): Promise<number> {

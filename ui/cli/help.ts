@@ -12,7 +12,9 @@ import { verbs } from './verbs.ts';
  */
 export function showHelp(screen: Screen, words: readonly string[], exitCode: number): number {
   const asked = words.join(' ');
-  const shown = verbs.filter(({ name, hidden }) => !hidden && `${name} `.startsWith(asked && `${asked} `));
+  const shown = verbs.filter(
+    ({ name, hidden }) => (!hidden || name === asked) && `${name} `.startsWith(asked && `${asked} `),
+  );
   if (shown.length === 0) throw new UpdateError('USAGE', `There is no verb ${quote(asked)}.`);
   if (screen.json) {
     const rows = shown.map(({ name, usage, about, examples, options }) => ({ name, usage, about, examples, options }));

@@ -2,8 +2,9 @@ import { shownUrl } from '../protocol/address.ts';
 import { describeProblem } from '../protocol/config.ts';
 import { errorCodes } from '../protocol/error-codes.ts';
 import type { Fault, HistoryEntry, Status } from '../protocol/views.ts';
-import { serverOf } from './asked.ts';
+import { serverOf, tufFolderOf } from './asked.ts';
 import { readAbout } from './box/snapshot.ts';
+import { metadataHolds } from './channel/tuf-expiry.ts';
 import { availableOf } from './checks.ts';
 import { readComponents } from './components-on-box.ts';
 import type { Daemon } from './daemon.ts';
@@ -29,6 +30,7 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
   const before = await readAbout(places.previous);
   const previous = before.whole === 'no' ? Number.NaN : Number(before.from);
   const { at } = updates;
+  const metadata = values.channel === 'tuf' ? await metadataHolds(tufFolderOf(places, values), clock.now()) : undefined;
 
   const warnings: Fault[] = [
     ...problems.map((problem) => warning('CONFIG_INVALID', `Configuration: ${describeProblem(problem)}.`)),
@@ -36,6 +38,7 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
     ...((await keysInUse(places, values)) > 0
       ? []
       : [warning('NO_TRUSTED_KEYS', 'No usable key is pinned on this box.')]),
+    ...(metadata?.soon ? [warning('METADATA_EXPIRED', `What the publisher signed ends soon: ${metadata.found}.`)] : []),
     ...(at.step === 'stuck' ? [warning(at.stuckBecause.code, at.stuckBecause.message)] : []),
   ];
   return {

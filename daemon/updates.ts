@@ -77,7 +77,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
       running = remove(stuckMark)
         .then(() => travel(start, tries, begun))
         .catch((error) => {
-          failed(error);
+          failed(asUpdateError(error));
           return cannotGoOn(error);
         })
         .finally(() => {

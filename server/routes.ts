@@ -48,6 +48,11 @@ export const routes: Readonly<Record<string, Answer>> = {
   '/public_key.pem': (ctx, { folder, nowMs }) =>
     sendFile(ctx, join(folder.dir, 'public_key.pem'), labels.publicKey, nowMs()),
   '/keys.json': (ctx, { folder, nowMs }) => sendFile(ctx, join(folder.dir, keyChainName), labels.releaseFile, nowMs()),
+  // A site of The Update Framework, as opq-release tuf refresh publishes it.
+  '/metadata/:name': (ctx, site) =>
+    sendSigned(ctx, site, /^\/metadata\/(\d{1,9}\.)?(root|targets|snapshot|timestamp)\.json$/),
+  '/targets/*name': (ctx, site) =>
+    sendSigned(ctx, site, /^\/targets\/(box\/[a-z0-9_-]{1,32}|packages)\/[0-9a-f]{64}\.[\w.-]+$/),
   '/update/:id': (ctx, site) => sendRelease(ctx, site, versionOfId),
   // The updater of 2018 asks for server_url + file name.
   '/:id': (ctx, site) => sendRelease(ctx, site, versionOfPackageName),
@@ -82,6 +87,15 @@ async function sendRelease(ctx: Ctx, { folder, nowMs }: Site, versionOf: typeof 
   if (!(await folder.list()).some((listed) => listed.version === version)) return refuse(ctx, 404);
   const name = sig ? signatureName(version) : packageName(version);
   await sendFile(ctx, join(folder.dir, name), sig ? labels.signature : labels.package, nowMs());
+}
+
+/** A file by its path, which is of this form: nothing of it leads out of its folder. */
+async function sendSigned(ctx: Ctx, { folder, nowMs }: Site, form: RegExp): Promise<void> {
+  if (!form.test(ctx.path)) return refuse(ctx, 404);
+  const label = ctx.path.endsWith('.bz2') ? labels.package : labels.releaseFile;
+  // What has its version or hash in its name never changes under it.
+  const cacheControl = /\/(\d+|[0-9a-f]{64})\.[^/]*$/.test(ctx.path) ? immutable : moving;
+  await sendFile(ctx, join(folder.dir, ctx.path), { ...label, cacheControl }, nowMs());
 }
 
 /** The old server's ids are file names; the number alone, as `/version` tells it, is understood too. */

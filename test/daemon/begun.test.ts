@@ -1,0 +1,67 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { expect, it } from 'vitest';
+import type { Update } from '../../daemon/facts.ts';
+import { readJournal } from '../../daemon/journal.ts';
+import { openUpdates } from '../../daemon/updates.ts';
+import { UpdateError } from '../../protocol/errors.ts';
+import { codeOf } from '../support/error-of.ts';
+import { anUpdate, scene, service } from '../support/fake-box.ts';
+
+const hooks = { changed: () => {}, ended: () => {}, heldBack: async () => undefined };
+const update: Update = { ...anUpdate, source: { kind: 'file', path: '/nowhere' } };
+
+/** A box at rest whose next update goes no further than its copy, until the test is over. */
+async function updatesOnBox() {
+  let fail = () => {};
+  const copied = new Promise((_, reject) => {
+    fail = () => reject(new UpdateError('NOT_FOUND', 'played'));
+  });
+  copied.catch(() => {});
+  const { places, tools } = await scene({}, { copy: () => copied });
+  const updates = openUpdates({ ...tools, newWorker: () => tools.worker }, hooks);
+  await updates.start();
+  const over = async () => {
+    fail();
+    await expect.poll(() => updates.resting).toBe(true);
+  };
+  const inJournal = async () => {
+    const found = await readJournal(places);
+    return found.kind === 'entry' ? found.entry.at.step : found.kind;
+  };
+  return { places, updates, inJournal, over };
+}
+
+it('answers that an update has begun once the journal has it, so that no cut takes it back', async () => {
+  const { updates, inJournal, over } = await updatesOnBox();
+  await updates.begin(update);
+  expect(await inJournal()).toBe('download');
+  await over();
+});
+
+it('answers that an undo has begun once the journal has it', async () => {
+  const { places, tools } = await scene();
+  await tools.box.snapshot(places.previous, ['/usr/local/box-config-daemon'], {
+    update: anUpdate.id,
+    from: 1_550_000_001,
+  });
+  const updates = openUpdates({ ...tools, newWorker: () => tools.worker }, hooks);
+  await updates.start();
+  await updates.undo();
+  const found = await readJournal(places);
+  expect(found).toMatchObject({ kind: 'entry' });
+  await expect.poll(() => updates.resting).toBe(true);
+  expect((await tools.box.service(service)).state).toBe('active');
+});
+
+it('answers why an update has not begun when the journal cannot take it, and is at rest', async () => {
+  const { places, updates, inJournal, over } = await updatesOnBox();
+  // A folder in its place: no rename puts a file there.
+  await rm(places.journal, { force: true });
+  await mkdir(`${places.journal}/x`, { recursive: true });
+  expect(await codeOf(updates.begin(update))).toBe('INTERNAL');
+  await expect.poll(() => updates.resting).toBe(true);
+  await rm(places.journal, { recursive: true });
+  await updates.begin(update);
+  expect(await inJournal()).toBe('download');
+  await over();
+});

@@ -2,7 +2,7 @@ import type { Bundle } from '../protocol/box-views.ts';
 import type { Daemon } from './daemon.ts';
 import { examine } from './doctor.ts';
 import { readHistory } from './history.ts';
-import { listKeys, withoutPem } from './keys.ts';
+import { allKeys, withoutPem } from './keys.ts';
 import { viewConfig } from './load-config.ts';
 import { statusOf } from './status.ts';
 
@@ -21,7 +21,7 @@ export async function bundleOf(daemon: Daemon): Promise<Bundle> {
     doctor: await examine(daemon),
     history: await readHistory(places),
     config: viewConfig(places, loaded),
-    keys: (await listKeys(places, loaded.values)).map(withoutPem),
+    keys: (await allKeys(places, loaded.values)).map(withoutPem),
     log: await log.tail(logLines),
   };
   // None of these holds a password by itself; a script or a program of the owner may have printed one.

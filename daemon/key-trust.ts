@@ -9,7 +9,7 @@ import { noLinks, type Trust, trustSchema } from '../protocol/key-chain.ts';
 import { makeFolder, readIfThere, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
 
-export const keysFolder = (places: Places, config: Config): string => places.at(config.trusted_keys_path);
+const keysFolder = (places: Places, config: Config): string => places.at(config.trusted_keys_path);
 
 const trustFile = (places: Places, config: Config) => join(keysFolder(places, config), 'followed.json');
 

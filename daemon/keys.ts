@@ -8,7 +8,7 @@ import { followLinks, type Link, trustedKeys } from '../protocol/key-chain.ts';
 import { type PublicKey, parsePublicKey } from '../protocol/keys.ts';
 import type { KeyView } from '../protocol/views.ts';
 import { exists, makeFolder, readIfThere, removeSafely, writeFileSafely } from './files.ts';
-import { keysFolder, readTrust, saveTrust } from './key-trust.ts';
+import { readTrust, saveTrust } from './key-trust.ts';
 import type { Places } from './places.ts';
 
 /** As it goes over the socket. */
@@ -41,28 +41,44 @@ export async function listKeys(places: Places, config: Config): Promise<Key[]> {
 async function pinnedFiles(places: Places, config: Config, signers: Signers = 'trusted_keys_path'): Promise<Key[]> {
   const folder = places.at(config[signers]);
   const names = (await readdir(folder).catch(() => [] as string[])).filter((name) => name.endsWith('.pem')).sort(); // no folder: no keys
-  return Promise.all(
-    names.map(async (file) => {
-      const name = file.slice(0, -'.pem'.length);
-      try {
-        return viewOf(name, (await readIfThere(join(folder, file))) ?? '', file);
-      } catch (error) {
-        return unusable(name, error, file);
-      }
-    }),
-  );
+  const keys = names.map(async (file): Promise<Key> => {
+    const name = file.slice(0, -'.pem'.length);
+    try {
+      return viewOf(name, (await readIfThere(join(folder, file))) ?? '', file);
+    } catch (error) {
+      return unusable(name, error, file);
+    }
+  });
+  const signs = signers === 'trusted_keys_path' ? 'releases' : 'builds';
+  return (await Promise.all(keys)).map((key) => ({ ...key, signs }));
 }
 
+/** Every key file in the folder of builders, good or not. They come and go by hand alone. */
+export const listBuilders = (places: Places, config: Config): Promise<Key[]> =>
+  pinnedFiles(places, config, 'builder_keys_path');
+
+/** Whoever signs what: those of publishers first. */
+export const allKeys = async (places: Places, config: Config): Promise<Key[]> => [
+  ...(await listKeys(places, config)),
+  ...(await listBuilders(places, config)),
+];
+
+const byHand = { signs: 'releases', fault: null, added_by: null, retired_by: null } as const;
+
 function viewOf(name: string, pem: string, file = name): Key {
+  return { ...byHand, name, ...kindOf(pem, file), pem };
+}
+
+function kindOf(pem: string, file: string) {
   const { kind, fingerprint } = parsePublicKey(pem, file);
-  return { name, kind, fingerprint, fault: null, added_by: null, retired_by: null, pem };
+  return { kind, fingerprint };
 }
 
 /** Also a folder or a rotten file with the name of a key must not keep the good keys from being used. */
 function unusable(name: string, thrown: unknown, file = name): Key {
   const why = () => `${file} cannot be read: ${(thrown as Error).message}.`;
   const error = thrown instanceof UpdateError ? thrown : new UpdateError('KEY_INVALID', why(), { cause: thrown });
-  return { name, kind: null, fingerprint: null, fault: faultOf(error), added_by: null, retired_by: null, pem: '' };
+  return { ...byHand, name, kind: null, fingerprint: null, fault: faultOf(error), pem: '' };
 }
 
 /**
@@ -83,11 +99,11 @@ export async function pinnedKeyPems(
   throw new UpdateError('NO_TRUSTED_KEYS', `There is no usable key in ${places.at(config[signers])}.`);
 }
 
-/** Keys of builders come and go by hand alone. */
 export async function usableKeyPems(places: Places, config: Config, signers: Signers): Promise<string[]> {
-  const all = signers === 'trusted_keys_path' ? listKeys(places, config) : pinnedFiles(places, config, signers);
-  return (await all).filter(isTrusted).map(({ pem }) => pem);
+  return (await lists[signers](places, config)).filter(isTrusted).map(({ pem }) => pem);
 }
+
+const lists = { trusted_keys_path: listKeys, builder_keys_path: listBuilders };
 
 /** How many keys there are to trust a release by; for the channel "tuf" whether there is a root. */
 export async function keysInUse(places: Places, config: Config): Promise<number> {
@@ -120,9 +136,15 @@ export async function followForGood(places: Places, config: Config, links: reado
 }
 
 /** @throws UpdateError KEY_INVALID, or NOT_PERMITTED when the name is taken by another key or the key was retired */
-export async function addKey(places: Places, config: Config, name: string, pem: string): Promise<KeyView> {
+export async function addKey(
+  places: Places,
+  config: Config,
+  name: string,
+  pem: string,
+  signers: Signers = 'trusted_keys_path',
+): Promise<KeyView> {
   const key = viewOf(name, pem);
-  const known = await listKeys(places, config);
+  const known = await lists[signers](places, config);
   const other = known.find(({ name: taken, fingerprint }) => taken === name && fingerprint !== key.fingerprint);
   if (other)
     throw new UpdateError(
@@ -132,20 +154,26 @@ export async function addKey(places: Places, config: Config, name: string, pem: 
   const { trust } = await readTrust(places, config);
   const gone = trust.retired.find(({ fingerprint }) => fingerprint === key.fingerprint);
   if (gone) throw new UpdateError('NOT_PERMITTED', `The release ${gone.release} retired this key, for ever.`);
-  await makeFolder(keysFolder(places, config), 0o755);
-  await writeFileSafely(join(keysFolder(places, config), `${name}.pem`), pem, 0o644);
-  return withoutPem(key);
+  await makeFolder(places.at(config[signers]), 0o755);
+  await writeFileSafely(join(places.at(config[signers]), `${name}.pem`), pem, 0o644);
+  return withoutPem((await lists[signers](places, config)).find((now) => now.name === name) ?? key);
 }
 
 /** @throws UpdateError NOT_FOUND */
-export async function removeKey(places: Places, config: Config, nameOrFingerprint: string): Promise<string> {
-  const keys = await listKeys(places, config);
+export async function removeKey(
+  places: Places,
+  config: Config,
+  nameOrFingerprint: string,
+  signers: Signers = 'trusted_keys_path',
+): Promise<string> {
+  const keys = await lists[signers](places, config);
   const key = keys.find(({ name, fingerprint }) => name === nameOrFingerprint || fingerprint === nameOrFingerprint);
   if (!key) throw new UpdateError('NOT_FOUND', `No pinned key has the name or fingerprint "${nameOrFingerprint}".`);
   // Its link is not followed a second time, so it does not come back by itself.
   const { trust } = await readTrust(places, config);
   const added = trust.added.filter(({ pem }) => parsePublicKey(pem).fingerprint !== key.fingerprint);
-  if (added.length < trust.added.length) await saveTrust(places, config, { ...trust, added });
-  await removeSafely(join(keysFolder(places, config), `${key.name}.pem`));
+  if (key.signs === 'releases' && added.length < trust.added.length)
+    await saveTrust(places, config, { ...trust, added });
+  await removeSafely(join(places.at(config[signers]), `${key.name}.pem`));
   return key.name;
 }

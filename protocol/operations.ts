@@ -208,15 +208,19 @@ export const operations = {
     method: 'POST',
     path: '/keys/add',
     page: false,
-    input: z.strictObject({ pem: z.string().max(16_384), name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/) }),
-    about: 'Pins a public key under a name',
+    input: z.strictObject({
+      pem: z.string().max(16_384),
+      name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/),
+      builder: flag,
+    }),
+    about: 'Pins a public key under a name, of a publisher or of a builder',
   }),
   key_remove: operation({
     method: 'POST',
     path: '/keys/remove',
     page: false,
-    input: z.strictObject({ name: z.string().min(1).max(100) }),
-    about: 'Unpins a key by its name or fingerprint',
+    input: z.strictObject({ name: z.string().min(1).max(100), builder: flag }),
+    about: 'Unpins a key of a publisher or of a builder, by its name or fingerprint',
   }),
   config: operation({
     method: 'GET',

@@ -202,6 +202,8 @@ export interface Status {
 
 export interface KeyView {
   readonly name: string;
+  /** Releases and component indexes, or what is put together on demand. */
+  readonly signs: 'releases' | 'builds';
   readonly kind: string | null;
   readonly fingerprint: string | null;
   /** Why this file is not used; null when it is. */

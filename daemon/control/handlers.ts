@@ -8,7 +8,7 @@ import { viewComponents } from '../components.ts';
 import type { Daemon } from '../daemon.ts';
 import { examine } from '../doctor.ts';
 import { readHistory } from '../history.ts';
-import { addKey, listKeys, removeKey, withoutPem } from '../keys.ts';
+import { addKey, allKeys, removeKey, type Signers, withoutPem } from '../keys.ts';
 import { loadConfig, setConfig, viewConfig } from '../load-config.ts';
 import { networkOf } from '../network.ts';
 import { setSettings, viewSettings } from '../settings.ts';
@@ -56,7 +56,7 @@ export const handlers: Handlers = {
   log: ({ lines }, { tools }) => tools.log.tail(lines),
 
   async keys(_, { tools: { places, config } }) {
-    return (await listKeys(places, (await config()).values)).map(withoutPem);
+    return (await allKeys(places, (await config()).values)).map(withoutPem);
   },
   async key_fetch({ url }, { tools }) {
     const network = networkOf((await tools.config()).values, tools.places, url);
@@ -64,18 +64,18 @@ export const handlers: Handlers = {
     const { kind, fingerprint } = parsePublicKey(pem, shownUrl(url));
     return { pem, kind, fingerprint };
   },
-  async key_add({ name, pem }, daemon) {
+  async key_add({ name, pem, builder }, daemon) {
     needRest(daemon, 'The set of keys stays');
     const { places, config, log } = daemon.tools;
-    const key = await addKey(places, (await config()).values, name, pem);
+    const key = await addKey(places, (await config()).values, name, pem, signersOf(builder));
     log.warn('a key was pinned', { name, fingerprint: key.fingerprint });
     daemon.changed();
     return key;
   },
-  async key_remove({ name }, daemon) {
+  async key_remove({ name, builder }, daemon) {
     needRest(daemon, 'The set of keys stays');
     const { places, config, log } = daemon.tools;
-    const removed = await removeKey(places, (await config()).values, name);
+    const removed = await removeKey(places, (await config()).values, name, signersOf(builder));
     log.warn('a key was unpinned', { name: removed });
     daemon.changed();
     return { removed };
@@ -96,6 +96,8 @@ export const handlers: Handlers = {
     return viewConfig(places, await config());
   },
 };
+
+const signersOf = (builder: boolean): Signers => (builder ? 'builder_keys_path' : 'trusted_keys_path');
 
 /** A change in the middle of an update would be taken for the release's. */
 function needRest({ updates }: Daemon, what: string): void {

@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { addKey, listKeys, pinnedKeyPems, removeKey } from '../../daemon/keys.ts';
+import { addKey, allKeys, listKeys, pinnedKeyPems, removeKey } from '../../daemon/keys.ts';
 import { type Places, placesUnder } from '../../daemon/places.ts';
 import { judgeConfig } from '../../protocol/config.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
@@ -42,6 +42,7 @@ it('pins a key under a name, for all to read', async () => {
   const { kind, fingerprint } = parsePublicKey(aKey);
   expect(await addKey(places, values, 'publisher', aKey)).toEqual({
     name: 'publisher',
+    signs: 'releases',
     kind,
     fingerprint,
     fault: null,
@@ -68,6 +69,20 @@ it('unpins a key by its name or by its fingerprint', async () => {
   expect(await removeKey(places, values, parsePublicKey(otherKey).fingerprint)).toBe('b');
   expect(await codeOf(removeKey(places, values, 'a'))).toBe('NOT_FOUND');
   expect(await listKeys(places, values)).toEqual([]);
+});
+
+it('keeps the keys of builders apart: they sign no release, and those of publishers no build', async () => {
+  await addKey(places, values, 'publisher', aKey);
+  expect(await addKey(places, values, 'builder', otherKey, 'builder_keys_path')).toMatchObject({ signs: 'builds' });
+  expect(await pinnedKeyPems(places, values)).toEqual([aKey]);
+  expect(await pinnedKeyPems(places, values, 'attended')).toEqual([otherKey]);
+  expect(await allKeys(places, values)).toMatchObject([
+    { name: 'publisher', signs: 'releases' },
+    { name: 'builder', signs: 'builds' },
+  ]);
+  expect(await codeOf(removeKey(places, values, 'builder'))).toBe('NOT_FOUND');
+  expect(await removeKey(places, values, 'builder', 'builder_keys_path')).toBe('builder');
+  expect(await codeOf(pinnedKeyPems(places, values, 'attended'))).toBe('NO_TRUSTED_KEYS');
 });
 
 describe('a file among the keys that is none', () => {

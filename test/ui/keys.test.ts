@@ -12,11 +12,12 @@ const pair = generateKeyPairSync('ec', {
   privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
 });
 const { kind, fingerprint } = parsePublicKey(pair.publicKey);
-const pinned = (name: string) => `POST /keys/add ${JSON.stringify({ pem: pair.publicKey, name })}`;
+const pinned = (name: string, builder = false) =>
+  `POST /keys/add ${JSON.stringify({ pem: pair.publicKey, name, builder })}`;
 
 async function boxWithKeyFile(content = pair.publicKey) {
   const daemon = await fakeDaemon({
-    key_add: { name: 'pinned', kind, fingerprint, fault: null, added_by: null, retired_by: null },
+    key_add: { name: 'pinned', signs: 'releases', kind, fingerprint, fault: null, added_by: null, retired_by: null },
     key_fetch: { pem: pair.publicKey, kind, fingerprint },
   });
   const file = join(daemon.root, 'OPQ Key (2).pem');
@@ -49,6 +50,13 @@ describe('keys add', () => {
     expect(exitCode).toBe(0);
     expect(documents(stdout)).toMatchObject([{ name: 'pinned', fingerprint }]);
     expect(daemon.asked).toEqual([`POST /keys/fetch {"url":"${url}"}`, pinned('public_key')]);
+  });
+
+  it('pins the key of a builder as such, and says that it signs no releases', async () => {
+    const { daemon, file, root } = await boxWithKeyFile();
+    const { exitCode, stdout } = await runCli(['keys', 'add', file, '--builder', '--yes', ...root]);
+    expect([exitCode, daemon.asked]).toEqual([0, [pinned('opq-key-2-', true)]]);
+    expect(stdout).toContain('built on demand');
   });
 
   it('refuses to go on where nobody can be asked', async () => {

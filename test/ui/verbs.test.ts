@@ -89,6 +89,7 @@ const rows = [
     answer: [
       {
         name: 'publisher',
+        signs: 'releases',
         kind: 'ECDSA P-256',
         fingerprint: 'abcd1234',
         fault: null,

@@ -20,10 +20,11 @@ export async function list({ screen, daemon }: Call): Promise<number> {
   else if (keys.length === 0)
     screen.line('No key is pinned: this box takes no updates. Pin one: "opq-updater keys add FILE".');
   else {
-    for (const { name, kind, fingerprint, fault, added_by, retired_by } of keys) {
+    for (const { name, kind, fingerprint, fault, added_by, retired_by, signs } of keys) {
       screen.line(styled('bold', name), kind ? `  ${kind}` : '');
       if (fingerprint) screen.line('    ', grouped(fingerprint));
       if (fingerprint) screen.line(added_by === null ? '    pinned on this box' : `    brought by release ${added_by}`);
+      if (signs === 'builds') screen.line('    signs what is built on demand; no release');
       if (retired_by !== null) screen.line(styled('yellow', `    not used: retired by release ${retired_by}`));
       if (fault) screen.line(styled('red', `    not used: ${fault.code}: ${fault.message}`));
     }
@@ -33,7 +34,7 @@ export async function list({ screen, daemon }: Call): Promise<number> {
 
 /** Pins a key when a person, or a script that knows its fingerprint, says that it is the right one. */
 export async function add(call: Call): Promise<number> {
-  const { screen, daemon, positionals } = call;
+  const { screen, daemon, positionals, values } = call;
   const source = positionals[0]!;
   const isUrl = /^https?:\/\//i.test(source);
   const name = nameFor(isUrl ? new URL(source).pathname : source, textOf(call, 'name'));
@@ -45,15 +46,17 @@ export async function add(call: Call): Promise<number> {
     screen.line('    ', grouped(fingerprint));
   }
   await confirmed(call, fingerprint);
-  const key = await daemon.ask('key_add', { pem, name });
+  const builder = values.builder === true;
+  const key = await daemon.ask('key_add', { pem, name, builder });
+  const what = builder ? 'what is built on demand and signed by this key' : 'updates that this key has signed';
   if (screen.json) screen.document(key);
-  else screen.line(`Pinned as ${key.name}: this box now takes updates that this key has signed.`);
+  else screen.line(`Pinned as ${key.name}: this box now takes ${what}.`);
   return 0;
 }
 
 /** Unpins a key by its name or fingerprint. */
-export async function remove({ screen, daemon, positionals }: Call): Promise<number> {
-  const answer = await daemon.ask('key_remove', { name: positionals[0]! });
+export async function remove({ screen, daemon, positionals, values }: Call): Promise<number> {
+  const answer = await daemon.ask('key_remove', { name: positionals[0]!, builder: values.builder === true });
   if (screen.json) screen.document(answer);
   else screen.line(`Unpinned ${answer.removed}.`);
   return 0;

@@ -10,6 +10,10 @@ const wait = {
   },
 } as const satisfies Record<string, Option>;
 
+const builder = {
+  builder: { type: 'boolean', about: 'A key of a server that builds on demand: it signs no releases' },
+} as const satisfies Record<string, Option>;
+
 const lines = { lines: { type: 'string', short: 'n', value: 'N', about: 'How many' } } as const;
 
 /** The command line, row by row. What a verb does is loaded when it is used. */
@@ -145,25 +149,28 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: 'keys add',
-    usage: 'FILE|URL [--name NAME] [--fingerprint HEX | --yes]',
+    usage: 'FILE|URL [--name NAME] [--builder] [--fingerprint HEX | --yes]',
     about: 'Pins a public key after its fingerprint was confirmed, by its last 8 digits or by --fingerprint',
     examples: [
       'opq-updater keys add public_key.pem',
       'opq-updater keys add http://updates.example/public_key.pem --name publisher',
+      'opq-updater keys add builder_key.pem --builder',
     ],
     options: {
       name: { type: 'string', value: 'NAME', about: "What to call it here (default: the file's name without .pem)" },
       fingerprint: { type: 'string', value: 'HEX', about: 'Pin it without asking if this is its whole fingerprint' },
       yes: { type: 'boolean', about: 'Pin it without asking: only where the source itself is trusted' },
+      ...builder,
     },
     words: [1, 1],
     run: async (call) => (await import('./keys.ts')).add(call),
   },
   {
     name: 'keys remove',
-    usage: 'NAME',
+    usage: 'NAME [--builder]',
     about: 'Unpins a key by its name or fingerprint',
     examples: ['opq-updater keys remove publisher'],
+    options: builder,
     words: [1, 1],
     run: async (call) => (await import('./keys.ts')).remove(call),
   },

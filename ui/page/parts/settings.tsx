@@ -33,10 +33,13 @@ export function Settings() {
       <p role="status">{said}</p>
       <h3>{t.settings.keys}</h3>
       <ul class="list">
-        {keys?.map(({ name, kind, fingerprint, fault: bad }) => (
-          <li key={name}>
+        {keys?.map(({ name, signs, kind, fingerprint, fault: bad, added_by, retired_by }) => (
+          <li key={`${signs} ${name}`}>
             <b>{name}</b> {kind}
             <div class="print">{fingerprint}</div>
+            {added_by !== null && <div>{t.settings.keyBrought(added_by)}</div>}
+            {retired_by !== null && <div>{t.settings.keyRetired(retired_by)}</div>}
+            {signs === 'builds' && <div>{t.settings.keyBuilds}</div>}
             {bad && <FaultNote fault={bad} kind="warn" />}
           </li>
         ))}

@@ -137,7 +137,12 @@ const renamed = (recording: Recording, what: string): Disk =>
 const after = ({ base, ops }: Recording, done: number): Disk =>
   settle(base, ops.slice(0, done).filter((op) => isChange(op) && !op.volatile) as never);
 
-const settle = (base: Disk, ops: Parameters<typeof apply>[1]): Disk => apply(unbornIn(base, ops), ops);
+/** Such a disk is left by a power cut: nothing of what was in memory is there any more. */
+function settle(base: Disk, ops: Parameters<typeof apply>[1]): Disk {
+  const disk = new Map(apply(unbornIn(base, ops), ops));
+  const [ino, memory] = [...disk].find(([, inode]) => inode === find(disk, '/run'))!;
+  return disk.set(ino, { ...memory, entries: new Map() });
+}
 
 function unbornIn(base: Disk, ops: Parameters<typeof apply>[1]): Disk {
   const all = new Map(base);

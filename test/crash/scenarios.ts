@@ -3,7 +3,7 @@ import type { StepName } from '../../daemon/facts.ts';
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import type { Action } from './boots.ts';
 import { chronicle } from './chronicle.ts';
-import { apply, type Disk, find, type Inode } from './disk.ts';
+import { apply, type Disk, find, type Inode, top } from './disk.ts';
 import { isChange } from './operations.ts';
 import type { Recording } from './record.ts';
 import { type CrashRelease, crashRelease } from './releases.ts';
@@ -140,8 +140,8 @@ const after = ({ base, ops }: Recording, done: number): Disk =>
 /** Such a disk is left by a power cut: nothing of what was in memory is there any more. */
 function settle(base: Disk, ops: Parameters<typeof apply>[1]): Disk {
   const disk = new Map(apply(unbornIn(base, ops), ops));
-  const [ino, memory] = [...disk].find(([, inode]) => inode === find(disk, '/run'))!;
-  return disk.set(ino, { ...memory, entries: new Map() });
+  const root = disk.get(top)!;
+  return disk.set(top, { ...root, entries: new Map([...root.entries].filter(([name]) => name !== 'run')) });
 }
 
 function unbornIn(base: Disk, ops: Parameters<typeof apply>[1]): Disk {

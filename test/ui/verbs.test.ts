@@ -104,7 +104,7 @@ const rows = [
     args: ['keys', 'remove', 'publisher'],
     name: 'key_remove',
     answer: { removed: 'publisher' },
-    asks: 'POST /keys/remove {"name":"publisher"}',
+    asks: 'POST /keys/remove {"name":"publisher","builder":false}',
     says: /Unpinned publisher/,
   },
   {

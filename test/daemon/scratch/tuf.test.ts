@@ -42,15 +42,16 @@ async function tufBox({ publisher, newBox, serve }: Making, daysAgo = 0) {
       publish();
     },
     install: () => box.cli('install', '--wait'),
-    /** What is on the box of this channel, and of the releases. */
+    /** The release as it lies on the box, and runs. */
     whole: async (expected: Release) => {
-      const tree = Object.keys(box.tree()).filter((name) => name.startsWith('usr/'));
-      expect(tree).toEqual(Object.keys(expected.tree).filter((name) => name.startsWith('usr/')));
+      expect(programs(box.tree())).toEqual(programs(expected.tree));
       await box.until(`the service of ${expected.version}`, () => box.serving() === expected.version);
     },
   };
 }
 
+const programs = (tree: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(tree).filter(([name]) => name.startsWith('usr/')));
 const keysLook = async (box: ScratchBox) =>
   ((await box.cli('doctor')).last as CheckUp[]).find(({ name }) => name === 'keys');
 const codes = async (box: ScratchBox) => (await box.status()).warnings.map(({ code }) => code);

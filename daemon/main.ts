@@ -1,4 +1,5 @@
 /** The processes of the updater: the only place that reads arguments, environment and clock. */
+import { realpath } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -147,7 +148,8 @@ async function runScratchBox(args: string[]): Promise<number> {
   const box = await startScratchBox(
     {
       root: resolve(folder),
-      program: process.argv[1]!,
+      // Its starter looks for the program beside others, by its own name.
+      program: await realpath(process.argv[1]!),
       daemonArgs: first ? ['--first-check-s', first] : [],
       environment: process.env,
     },

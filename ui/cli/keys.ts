@@ -17,9 +17,14 @@ const bare = (fingerprint: string): string => fingerprint.replace(/[\s:]/g, '').
 export async function list({ screen, daemon }: Call): Promise<number> {
   const keys = await daemon.ask('keys', {});
   if (screen.json) screen.document(keys);
-  else if (keys.length === 0)
-    screen.line('No key is pinned: this box takes no updates. Pin one: "opq-updater keys add FILE".');
-  else {
+  else if (keys.length === 0) {
+    const { channel } = await daemon.ask('status', {});
+    screen.line(
+      channel === 'tuf'
+        ? 'No key is pinned: the root of the publisher proves what the server has (opq-updater doctor), and nothing else is taken.'
+        : 'No key is pinned: this box takes no updates. Pin one: "opq-updater keys add FILE".',
+    );
+  } else {
     for (const { name, kind, fingerprint, fault, added_by, retired_by, signs } of keys) {
       screen.line(styled('bold', name), kind ? `  ${kind}` : '');
       if (fingerprint) screen.line('    ', grouped(fingerprint));

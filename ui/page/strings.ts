@@ -330,6 +330,7 @@ export const t = {
     keyRetired: (release: number) => `not used: retired by release ${release}`,
     keyBuilds: 'signs what is built on demand, no release',
     noKeys: 'No key is pinned: nothing can be installed.',
+    rootOnly: 'No key is pinned: the root of the publisher proves what the server has, and nothing else is taken.',
     server: 'Update server',
     noServer: 'not set',
     readOnly: 'Keys and server are changed on the box itself, by its owner.',

@@ -43,7 +43,7 @@ export function Settings() {
             {bad && <FaultNote fault={bad} kind="warn" />}
           </li>
         ))}
-        {keys?.length === 0 && <li>{t.settings.noKeys}</li>}
+        {keys?.length === 0 && <li>{status.channel === 'tuf' ? t.settings.rootOnly : t.settings.noKeys}</li>}
       </ul>
       <h3>{t.settings.server}</h3>
       <p>

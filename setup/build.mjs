@@ -39,7 +39,8 @@ for (const [name, entry] of Object.entries(programs)) {
     target: 'node20.19',
     format: 'cjs',
     minify: true,
-    keepNames: true,
+    // On a box each of them would cost memory in every process.
+    keepNames: !name.startsWith('opq-updater'),
     legalComments: 'none',
     loader: { '.sh': 'text' },
     plugins: [attendedApart],

@@ -51,6 +51,9 @@ if [ "${1:-}" = ui ]; then
     [ -f "$page" ] || page=$factory/opq-updater-ui.js
     exec node "$page" "$@"
 fi
-# Many requests at once come and go; the daemon, which is there for months, does not keep the memory that they took.
-[ "${1:-}" != daemon ] || exec node --max-semi-space-size=1 --optimize-for-size "$program" "$@"
+# What comes and goes in the daemon, which is there for months, gives its memory back: of glibc and of V8.
+if [ "${1:-}" = daemon ]; then
+    export MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_MMAP_THRESHOLD_=65536
+    exec node --max-semi-space-size=1 --optimize-for-size --expose-gc "$program" "$@"
+fi
 exec node "$program" "$@"

@@ -28,7 +28,7 @@ PATH=$PATH:/usr/sbin:/sbin
 export PATH
 
 . setup/debian-packages.sh
-need run.sh bash:bash bzip2:bzip2 lbzip2:lbzip2 tar:tar openssl:openssl wget:wget wrk:wrk
+need run.sh bash:bash bzip2:bzip2 lbzip2:lbzip2 tar:tar openssl:openssl wget:wget wrk:wrk strace:strace
 # One that is not to be had is told of, and what needs it is "not run".
 for pair in swupdate:swupdate rauc:rauc mksquashfs:squashfs-tools nginx:nginx-light cpio:cpio; do
     command -v "${pair%%:*}" >/dev/null || [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null || {

@@ -63,7 +63,9 @@ export function openChecks(tools: Parts, changed: () => void): Checks {
     const at = new Date(clock.now()).toISOString();
     try {
       const offer = await inNewWorker({ newWorker }, 'latest', await askedOf(tools));
-      log.info('checked', { offered: offer?.version ?? 'nothing' });
+      // The same as the last time is no news; when that was, the status says.
+      const same = memory.last?.fault === null && memory.offer?.version === offer?.version;
+      log[same ? 'daily' : 'info']('checked', { offered: offer?.version ?? 'nothing' });
       await save({ offer, last: { at, fault: null } });
       return offer;
     } catch (thrown) {

@@ -11,12 +11,12 @@ export interface Day {
   stop(): void;
 }
 
-const everyMs = 5 * 60_000;
-const most = 24 * 12;
+const everyMs = 10 * 60_000;
+const most = 24 * 6;
 
 const schema = z.array(z.object({ at: z.string(), temperature_c: z.number().nullable(), free_bytes: z.number() }));
 
-/** Looks now and then every five minutes. Kept in memory alone: nobody's SD card wears out for a plot. */
+/** Looks now and then every ten minutes. Kept in memory alone: nobody's SD card wears out for a plot. */
 export async function watchDay({ box, places, clock, log }: Resident): Promise<Day> {
   const file = join(places.run, 'day.json');
   let points: readonly DayPoint[] = await read(file);

@@ -4,7 +4,7 @@
  * memory, counts for nothing, or gets its name by a safe rename later.
  */
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import {
   chmod,
   copyFile,
@@ -119,6 +119,9 @@ export async function copySynced(from: string, to: string): Promise<void> {
 export const remove = (path: string | Buffer): Promise<void> => rm(path, { recursive: true, force: true });
 
 export const write = (path: string, text: string, mode = 0o644): Promise<void> => writeFile(path, text, { mode });
+
+/** The same at once, for what lies in memory: a thread for it would wake the processor three times more. */
+export const writeNow = (path: string, text: string): void => writeFileSync(path, text, { mode: 0o644 });
 
 /** A second name for a file, in place of whatever has it. */
 export async function link(path: string, also: string): Promise<void> {

@@ -9,6 +9,8 @@ type Fields = Readonly<Record<string, string | number | boolean | null | undefin
 /** One event a line: what happened, then its fields. Goes to standard output (journald) and to the log file. */
 export interface Log {
   info(event: string, fields?: Fields): void;
+  /** What happens every day: to standard output alone, as no card has to keep it. */
+  daily(event: string, fields?: Fields): void;
   warn(event: string, fields?: Fields): void;
   /** Where an error is handled, once; its cause goes along. */
   error(event: string, error: unknown, fields?: Fields): void;
@@ -38,6 +40,7 @@ export function openLog(file: string, now: () => number, print: (line: string) =
 
   return {
     info: (event, fields) => write('info', format(event, fields)),
+    daily: (event, fields) => print(format(event, fields)),
     warn: (event, fields) => write('warn', format(event, fields)),
     error: (event, error, fields) => write('error', format(`${event}: ${describe(error)}`, fields)),
     tail: (lines) => readTail(file, lines),

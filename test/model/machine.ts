@@ -256,7 +256,7 @@ export function newMachine(root: string) {
           return result;
         };
       }
-      const log = { info() {}, warn() {}, error() {}, tail: async () => [], follow: () => () => {} };
+      const log = { info() {}, daily() {}, warn() {}, error() {}, tail: async () => [], follow: () => () => {} };
       return {
         box,
         places,

@@ -29,7 +29,7 @@ export const daemon: Benchmark = {
 
 async function idleMemory(box: ScratchBox, { rounds }: Setting): Promise<Finding> {
   // At rest, as it comes to be some time after its start.
-  await sleep(5000);
+  await sleep(20_000);
   const pid = await box.pid();
   const { ours, theirs } = await inPairs(
     rounds,

@@ -48,8 +48,14 @@ export async function startBox(
 
   const bundle = join(setting.repo, 'dist/opq-updater.js');
   const box: ChildProcess = spawn('node', [bundle, 'scratch-box', root], { stdio: 'ignore' });
-  const updater = async (...args: string[]) =>
-    (await promisify(execFile)('node', [bundle, ...args, '--root', root], { maxBuffer: 1 << 24 })).stdout;
+  const updater = async (...args: string[]) => {
+    const command = [bundle, ...args, '--root', root];
+    const said = promisify(execFile)('node', command, { maxBuffer: 1 << 24 });
+    const { stdout } = await said.catch(({ code, stdout, stderr }) => {
+      throw new Error(`opq-updater ${args.join(' ')} ended with ${code}: ${stdout.slice(-500)} ${stderr.slice(-500)}`);
+    });
+    return stdout;
+  };
   const ready = async () => {
     for (;;) {
       if (

@@ -80,6 +80,8 @@ async function idleWork(box: ScratchBox, setting: Setting): Promise<Finding[]> {
   await box.updater('check');
   const bytes = await writtenDuring(box, setting.folder, () => box.updater('check'));
   // Its heartbeat is the dearest; the rest of Node's own threads sleeps.
+  // What the check has left, such as its connection, has an end of its own.
+  await sleep(15_000);
   const seconds = setting.quick ? 20 : 120;
   const wakeUps = wakeUpsOf(pid);
   const cpuS = cpuSecondsOf(pid);

@@ -45,7 +45,8 @@ for (const benchmark of chosen) {
 if (values.table) await writeFile(values.table, document(found));
 const count = (word: string) => found.filter((one) => wordOf(one) === word).length;
 console.log(`${count('met')} met, ${count('short')} short, ${count('not run')} not run`);
-process.exitCode = count('not run') > 0 ? 1 : 0;
+// What a benchmark that failed has left open keeps nobody waiting.
+process.exit(count('not run') > 0 ? 1 : 0);
 
 /** Runs one with a folder and servers of its own, and clears up after it. */
 async function alone(benchmark: Benchmark): Promise<(Finding | NotRun)[]> {

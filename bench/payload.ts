@@ -25,6 +25,9 @@ const sources: readonly { readonly share: number; readonly folder: string; reado
   { share: 1, folder: '/usr/bin', fits: /./ },
 ];
 
+/** As little as an installation can be. */
+const script = '#!/bin/sh\ncp VERSION "$OPQ_BOX_ROOT/usr/local/box-config-daemon/VERSION"\n';
+
 /** A signed package of about so many bytes unpacked; kept for the next run. */
 export async function payloadOf(repo: string, cache: string, megabytes: number): Promise<Payload> {
   const folder = join(cache, `payload-${megabytes}`);
@@ -38,7 +41,7 @@ export async function payloadOf(repo: string, cache: string, megabytes: number):
     await rm(making, { recursive: true, force: true });
     const content = join(making, 'content');
     await collect(repo, join(content, 'box-config-daemon'), megabytes * 1e6);
-    await writeFile(join(content, 'install_update.sh'), '#!/bin/sh\nexit 0\n');
+    await writeFile(join(content, 'install_update.sh'), script);
     await mkdir(join(making, 'packages'));
     await mkdir(join(making, 'served'));
     release('build', content, '--out', join(making, 'packages'), '--version', `${version}`);

@@ -18,6 +18,8 @@ export interface ControlSocket {
 
 /** For the whole body of a request. */
 const bodyMs = 20_000;
+/** For whole headers, from the begin of the connection or the end of the answer before. */
+const headersMs = 10_000;
 /** Without a byte of an upload. */
 const silenceMs = 60_000;
 /** For what is still on its way of an upload that was refused. */
@@ -33,17 +35,28 @@ export async function refuseSecond(path: string): Promise<void> {
 /** Serves the operations on one unix socket, in the place of a dead one. */
 export async function serveControl(daemon: Daemon, { path, page, fd }: ControlSocket): Promise<Server> {
   const busy = new WeakSet<Socket>();
-  const server = createServer((request, response) => {
+  const waiting = new WeakMap<Socket, NodeJS.Timeout>();
+  const awaitRequest = (socket: Socket) =>
+    waiting.set(socket, setTimeout(() => socket.destroy(), headersMs).unref());
+  // Bodies have times of their own: one of an upload takes as long as it takes. That of headers is measured here, as
+  // Node would look at all connections twice a minute, also when there are none.
+  const notByNode = { requestTimeout: 0, headersTimeout: 0, connectionsCheckingInterval: 86_400_000 };
+  const server = createServer(notByNode, (request, response) => {
     const { socket } = request;
+    clearTimeout(waiting.get(socket));
     // Our own clients wait for the answer; many requests at once, unanswered, would fill the memory.
     if (busy.has(socket)) return void socket.destroy();
     busy.add(socket);
-    response.once('close', () => busy.delete(socket));
+    response.once('close', () => {
+      busy.delete(socket);
+      if (!socket.destroyed) awaitRequest(socket);
+    });
     answer(daemon, page, request, response).catch((thrown) => refuse(daemon, response, asUpdateError(thrown)));
   });
-  server.headersTimeout = 10_000;
-  // Bodies have times of their own: one of an upload takes as long as it takes.
-  server.requestTimeout = 0;
+  server.on('connection', (socket: Socket) => {
+    awaitRequest(socket);
+    socket.once('close', () => clearTimeout(waiting.get(socket)));
+  });
   if (fd !== undefined) {
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen({ fd }, resolve));
     return server;

@@ -36,8 +36,7 @@ export async function refuseSecond(path: string): Promise<void> {
 export async function serveControl(daemon: Daemon, { path, page, fd }: ControlSocket): Promise<Server> {
   const busy = new WeakSet<Socket>();
   const waiting = new WeakMap<Socket, NodeJS.Timeout>();
-  const awaitRequest = (socket: Socket) =>
-    waiting.set(socket, setTimeout(() => socket.destroy(), headersMs).unref());
+  const awaitRequest = (socket: Socket) => waiting.set(socket, setTimeout(() => socket.destroy(), headersMs).unref());
   // Bodies have times of their own: one of an upload takes as long as it takes. That of headers is measured here, as
   // Node would look at all connections twice a minute, also when there are none.
   const notByNode = { requestTimeout: 0, headersTimeout: 0, connectionsCheckingInterval: 86_400_000 };

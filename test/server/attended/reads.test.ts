@@ -1,4 +1,8 @@
+import { readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { verifyIndex } from '../../../protocol/component-index.ts';
+import { parsePublicKey } from '../../../protocol/keys.ts';
 import { base, error } from './contract.ts';
 import { dialects, newRelease, oldRelease, openShop, type Shop } from './shop.ts';
 
@@ -87,5 +91,43 @@ describe('A page of another site', () => {
   it('may not ask the rest of the server', async () => {
     expect((await shop.get('/')).headers['access-control-allow-origin']).toBeUndefined();
     expect((await shop.say('OPTIONS', '/version')).status).toBe(405);
+  });
+});
+
+describe('the index of components', () => {
+  const text = 'text/plain; charset=utf-8';
+  it.each(['index.json', 'index.json.sig'])(
+    '/components/%s is the file of the store, never from a cache',
+    async (name) => {
+      const { status, headers, bytes } = await shop.get(`/components/${name}`);
+      expect([status, headers['content-type'], headers['cache-control']]).toEqual([200, text, 'no-store']);
+      expect(bytes).toEqual(await readFile(join(shop.root, 'store', name)));
+    },
+  );
+
+  it('is what the publisher has signed, also when it has expired: a box says so by itself', async () => {
+    shop.clock.aheadMs = 400 * 86_400_000;
+    const [index, signature] = [await shop.get('/components/index.json'), await shop.get('/components/index.json.sig')];
+    shop.clock.aheadMs = 0;
+    const pem = await readFile(join(shop.root, 'key/public_key.pem'), 'utf8');
+    const judged = (nowS: number) => verifyIndex(index.bytes, `${signature.bytes}`, [parsePublicKey(pem)], nowS);
+    expect(judged(Date.now() / 1000).components).not.toEqual([]);
+    expect(() => judged(Date.now() / 1000 + 400 * 86_400)).toThrow();
+  });
+
+  it.each(['', 'index', 'index.json.sig.x', '..%2fprofiles.json', '../profiles.json', 'profiles.json'])(
+    'has nothing else beside it: /components/%s is 404',
+    async (name) => {
+      const { status, json } = await shop.get(`/components/${name}`);
+      expect([status, json]).toEqual([404, {}]);
+    },
+  );
+
+  it('is 404 before there is one', async () => {
+    const file = join(shop.root, 'store/index.json');
+    await rename(file, `${file}.away`);
+    expect((await shop.get('/components/index.json')).status).toBe(404);
+    await rename(`${file}.away`, file);
+    expect((await shop.get('/components/index.json')).status).toBe(200);
   });
 });

@@ -1,18 +1,8 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Health, healthOf, type Look } from '../protocol/health.ts';
 import { packageName } from '../protocol/version.ts';
 import type { UpdatesFolder } from './updates-folder.ts';
-
-/** What OPQ Health reads from each service. Its request gives up after 2 s and reads nothing but a 200. */
-export interface Health {
-  readonly name: string;
-  readonly ok: boolean;
-  /** Whole seconds since the epoch. */
-  readonly timestamp: number;
-  /** In words, without paths: everyone may read it. */
-  readonly info: string;
-  readonly subcomponents: readonly Health[];
-}
 
 /** A folder on a network disk that is gone does not answer at all. */
 const patienceMs = 1_000;
@@ -32,20 +22,11 @@ export async function health(folder: UpdatesFolder, nowMs: () => number): Promis
       return `${newest.version}${newest.signed ? '' : ', without a signature'}`;
     },
   };
-  const subcomponents = await Promise.all(
-    Object.entries(checks).map(async ([name, check]) => ({
-      name,
-      timestamp,
-      ...(await outcome(check)),
-      subcomponents: [],
-    })),
-  );
-  const failed = subcomponents.filter(({ ok }) => !ok);
-  const info = failed.map(({ name, info }) => `${name}: ${info}`).join('; ') || 'well';
-  return { name: 'Box Update Server', ok: failed.length === 0, timestamp, info, subcomponents };
+  const looks = Object.entries(checks).map(async ([name, check]) => [name, await outcome(check)] as const);
+  return healthOf('Box Update Server', timestamp, Object.fromEntries(await Promise.all(looks)));
 }
 
-async function outcome(check: () => Promise<string>): Promise<{ ok: boolean; info: string }> {
+async function outcome(check: () => Promise<string>): Promise<Look> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<string>((_, reject) => {
     timer = setTimeout(() => reject({ code: `no answer within ${patienceMs} ms` }), patienceMs);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import { UpdateError } from '../../protocol/errors.ts';
+import type { Health } from '../../protocol/health.ts';
 import { fakeDaemon } from '../support/fake-daemon.ts';
 import { documents, runCli } from '../support/run-cli.ts';
 import { entryWith, fault, gateWith, newVersion, oldVersion, statusWith } from '../support/samples.ts';
@@ -203,6 +204,54 @@ describe('check', () => {
       {},
       { event: 'verdict' },
     ]);
+  });
+});
+
+describe('status --health', () => {
+  const health = async (answer: object) => {
+    const daemon = await fakeDaemon({ status: statusWith(answer) });
+    const { exitCode, stdout } = await runCli(['status', '--health', '--root', daemon.root]);
+    return { exitCode, ...(documents(stdout)[0] as Health) };
+  };
+  const notWell = ({ subcomponents }: Health) => subcomponents.filter(({ ok }) => !ok).map(({ name }) => name);
+
+  it('is the document that OPQ Health reads', async () => {
+    const found = await health({ at: '2026-03-01T10:00:00.000Z', warnings: [], last_update: entryWith({}) });
+    expect(found).toMatchObject({ exitCode: 0, ok: true, info: 'well', timestamp: 1_772_359_200 });
+    for (const { name, ok, timestamp, info, subcomponents } of found.subcomponents) {
+      expect([typeof name, ok, timestamp, typeof info, subcomponents]).toEqual([
+        'string',
+        true,
+        found.timestamp,
+        'string',
+        [],
+      ]);
+    }
+  });
+
+  it.each<[string, object]>([
+    ['Updater', { state: 'stuck' }],
+    ['Installed Release', { installed: null }],
+    ['Last Update', { last_update: entryWith({ outcome: 'rolled back', because: fault('HEALTH_FAILED') }) }],
+    ['Update Server', { last_check: { at: '2026-03-01T10:00:00.000Z', fault: fault('TLS_FAILED') } }],
+    ['Clock', { clock_known: false }],
+    ['Settings', { warnings: [fault('NO_TRUSTED_KEYS')] }],
+  ])('is not well, and exits with 5, when a person is needed: %s', async (part, answer) => {
+    const found = await health({ warnings: [], ...answer });
+    expect([found.exitCode, found.ok, notWell(found)]).toEqual([5, false, [part]]);
+    expect(found.info).toContain(`${part}: `);
+  });
+
+  it('is well while an update is under way, or held back', async () => {
+    for (const answer of [{ state: 'install' }, { gates: [gateWith({ fault: fault('GATE_CLOSED') })] }]) {
+      expect(await health({ warnings: [], ...answer })).toMatchObject({ ok: true });
+    }
+  });
+
+  it('says so when the daemon does not answer', async () => {
+    const { exitCode, stdout } = await runCli(['status', '--health', '--root', '/nowhere']);
+    expect(exitCode).toBe(7);
+    expect(documents(stdout)).toMatchObject([{ ok: false, info: 'Updater: DAEMON_UNREACHABLE' }]);
   });
 });
 

@@ -1,8 +1,12 @@
+import { errorCodes } from '../../protocol/error-codes.ts';
+import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
+import { healthOf } from '../../protocol/health.ts';
 import { updaterText } from '../../protocol/updater.ts';
 import type { Status } from '../../protocol/views.ts';
 import { bytesText, durationText, headlineOf, isNews, stateWords } from '../../protocol/words.ts';
 import type { Call } from './arguments.ts';
 import { follow } from './follow.ts';
+import { healthOfBox } from './health.ts';
 import { showProgress } from './progress.ts';
 import { type Piece, type Screen, styled } from './screen.ts';
 import { timeText, versionText, wrapped } from './text.ts';
@@ -10,10 +14,22 @@ import { timeText, versionText, wrapped } from './text.ts';
 /** Everything at a glance; with --follow, each change until it is ended from outside. */
 export async function status(call: Call): Promise<number> {
   if (call.values.follow) return followStatus(call);
+  if (call.values.health) return showHealth(call);
   const now = await call.daemon.ask('status', {});
   if (call.screen.json) call.screen.document(now);
   else showStatus(call.screen, now);
   return 0;
+}
+
+/** @returns 5 when something needs a person, 7 when the daemon does not answer, which is part of the document as well */
+async function showHealth({ daemon, screen }: Call): Promise<number> {
+  const now = await daemon.ask('status', {}).catch((thrown) => asUpdateError(thrown));
+  const health =
+    now instanceof UpdateError
+      ? healthOf('OPQ Box Updater', Math.floor(Date.now() / 1000), { Updater: { ok: false, info: now.code } })
+      : healthOfBox(now);
+  screen.document(health);
+  return now instanceof UpdateError ? errorCodes[now.code].exit : health.ok ? 0 : 5;
 }
 
 async function followStatus({ daemon, screen }: Call): Promise<number> {

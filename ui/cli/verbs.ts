@@ -20,10 +20,13 @@ const lines = { lines: { type: 'string', short: 'n', value: 'N', about: 'How man
 export const verbs: readonly Verb[] = [
   {
     name: 'status',
-    usage: '[--follow]',
+    usage: '[--follow | --health]',
     about: 'Shows what runs on this box, what is available, and what holds updates back',
     examples: ['opq-updater status', 'opq-updater status --follow', 'opq-updater status --json | jq .installed'],
-    options: { follow: { type: 'boolean', short: 'f', about: 'Show each change until interrupted' } },
+    options: {
+      follow: { type: 'boolean', short: 'f', about: 'Show each change until interrupted' },
+      health: { type: 'boolean', about: 'Print the JSON that OPQ Health reads; exits with 5 when a person is needed' },
+    },
     run: async (call) => (await import('./status.ts')).status(call),
   },
   {

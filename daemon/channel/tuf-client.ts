@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { UpdateError } from '../../protocol/errors.ts';
+import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import { makeFolder, remove, writeFileSafely } from '../files.ts';
 import type { Network } from './http.ts';
 import { hasRoot, isTarget, refresh } from './tuf-refresh.ts';
@@ -14,10 +14,22 @@ const maxDelegations = 32;
 /**
  * A plain client of The Update Framework, with the library and the network code of the channel: `init`, `refresh` and
  * `download`. Metadata lies in one folder as `<role>.json`; targets in another, under their encoded names.
- * @throws UpdateError USAGE, of `refresh`, NOT_FOUND for a target that there is not
+ * @returns 0 or 1, whatever went wrong: so the suite that drives it has it
  * @see the public conformance suite (theupdateframework/tuf-conformance, CLIENT-CLI.md), which drives it
  */
-export async function tufClient(args: string[], network: Network, nowMs: number): Promise<void> {
+export async function tufClient(args: string[], network: Network, nowMs: number): Promise<number> {
+  try {
+    await obey(args, network, nowMs);
+    return 0;
+  } catch (thrown) {
+    const { code, message } = asUpdateError(thrown);
+    console.error(`opq-updater: ${code}: ${message}`);
+    return 1;
+  }
+}
+
+/** @throws UpdateError USAGE, of `refresh`, NOT_FOUND for a target that there is not */
+async function obey(args: string[], network: Network, nowMs: number): Promise<void> {
   const { values, positionals } = parse(args);
   const option = (name: keyof typeof values): string => {
     const value = values[name];

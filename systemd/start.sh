@@ -49,7 +49,7 @@ if [ "${1:-}" = ui ]; then
     page=${program%/*}/opq-updater-ui.js
     # A release may bring an updater without one.
     [ -f "$page" ] || page=$factory/opq-updater-ui.js
-    exec node "$page" "$@"
+    exec node --max-semi-space-size=1 --optimize-for-size "$page" "$@"
 fi
 # What comes and goes in the daemon, which is there for months, gives its memory back: of glibc and of V8.
 if [ "${1:-}" = daemon ]; then

@@ -19,7 +19,8 @@ const { values } = parseArgs({
   },
 });
 
-process.exitCode = values.part ? await part() : await all();
+// A daemon that was cut off in the middle of its start may have left a timer.
+process.exit(values.part ? await part() : await all());
 
 /** One process a processor, each with stories of its own. */
 async function all(): Promise<number> {
@@ -58,7 +59,7 @@ async function part(): Promise<number> {
     }
   });
   const outcome = await fc.check(story, { seed: Number(values.seed), numRuns: Number(values.stories) });
-  process.send?.(boots);
+  await new Promise((sent) => process.send?.(boots, sent));
   if (!outcome.failed) return 0;
   console.log(`After ${outcome.numRuns} stories of seed ${values.seed}: ${outcome.errorInstance}`);
   console.log(`The shortest that shows it:\n${JSON.stringify(outcome.counterexample?.[0], null, 1)}`);

@@ -40,7 +40,21 @@ export async function startPage(root: string, { settings = {}, options = [] as s
   writeFileSync(join(page, 'assets/main-1a2b3c.js'), 'document.title = "up";');
   mkdirSync(join(root, 'etc/opq-updater'), { recursive: true });
   writeFileSync(join(root, 'etc/opq-updater/page.json'), JSON.stringify(settings));
-  const args = [program, '--root', root, '--port', '0', '--host', '127.0.0.1', '--page', page, ...options];
+  // As start.sh starts it.
+  const args = [
+    '--max-semi-space-size=1',
+    '--optimize-for-size',
+    program,
+    '--root',
+    root,
+    '--port',
+    '0',
+    '--host',
+    '127.0.0.1',
+    '--page',
+    page,
+    ...options,
+  ];
   let output = '';
   let child: ChildProcess;
   let url: URL;

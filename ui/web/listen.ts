@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { UpdateError } from '../../protocol/errors.ts';
 import type { PageSettings } from './settings.ts';
 
@@ -25,10 +25,17 @@ export async function listen(answer: RequestListener, where: Where, settings: Pa
   // Bodies have times of their own: one of an upload takes as long as it takes.
   server.requestTimeout = 0;
   server.keepAliveTimeout = 10_000;
-  // Many at once in one connection, unanswered, would fill the memory.
   server.maxRequestsPerSocket = 50;
   server.on('dropRequest', (_, socket) => socket.destroy());
-  server.on('request', answer);
+  const busy = new WeakSet<Socket>();
+  server.on('request', (request, response) => {
+    const { socket } = request;
+    // Browsers wait for the answer; many requests at once, unanswered, would fill the memory.
+    if (busy.has(socket)) return void socket.destroy();
+    busy.add(socket);
+    response.once('close', () => busy.delete(socket));
+    answer(request, response);
+  });
   server.listen(where);
   try {
     await once(server, 'listening');

@@ -49,8 +49,7 @@ async function pinnedFiles(places: Places, config: Config, signers: Signers = 't
       return unusable(name, error, file);
     }
   });
-  const signs = signers === 'trusted_keys_path' ? 'releases' : 'builds';
-  return (await Promise.all(keys)).map((key) => ({ ...key, signs }));
+  return (await Promise.all(keys)).map((key) => ({ ...key, signs: signed[signers] }));
 }
 
 /** Every key file in the folder of builders, good or not. They come and go by hand alone. */
@@ -63,15 +62,12 @@ export const allKeys = async (places: Places, config: Config): Promise<Key[]> =>
   ...(await listBuilders(places, config)),
 ];
 
+const signed = { trusted_keys_path: 'releases', builder_keys_path: 'builds' } as const;
 const byHand = { signs: 'releases', fault: null, added_by: null, retired_by: null } as const;
 
 function viewOf(name: string, pem: string, file = name): Key {
-  return { ...byHand, name, ...kindOf(pem, file), pem };
-}
-
-function kindOf(pem: string, file: string) {
   const { kind, fingerprint } = parsePublicKey(pem, file);
-  return { kind, fingerprint };
+  return { ...byHand, name, kind, fingerprint, pem };
 }
 
 /** Also a folder or a rotten file with the name of a key must not keep the good keys from being used. */
@@ -156,7 +152,7 @@ export async function addKey(
   if (gone) throw new UpdateError('NOT_PERMITTED', `The release ${gone.release} retired this key, for ever.`);
   await makeFolder(places.at(config[signers]), 0o755);
   await writeFileSafely(join(places.at(config[signers]), `${name}.pem`), pem, 0o644);
-  return withoutPem((await lists[signers](places, config)).find((now) => now.name === name) ?? key);
+  return { ...withoutPem(key), signs: signed[signers] };
 }
 
 /** @throws UpdateError NOT_FOUND */

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +16,8 @@ export interface ScratchBox {
   updater(...args: string[]): Promise<string>;
   /** Until its daemon answers. */
   ready(): Promise<void>;
+  /** Kills the daemon, waits until the next one is ready, and says which process that is. */
+  restart(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -69,12 +72,22 @@ export async function startBox(
     }
   };
   await ready();
+  const pid = async () => Number(await readFile(join(root, 'var/lib/scratch/daemon-group'), 'utf8'));
   return {
     root,
     init: box.pid!,
     updater,
     ready,
-    pid: async () => Number(await readFile(join(root, 'var/lib/scratch/daemon-group'), 'utf8')),
+    pid,
+    async restart() {
+      // The last thing of a start is its first heartbeat; to ask for the status would cost the daemon something.
+      const heartbeat = join(root, 'run/opq-updater/heartbeat');
+      await rm(heartbeat);
+      process.kill(await pid(), 'SIGKILL');
+      while (!existsSync(heartbeat)) await sleep(20);
+      await sleep(100);
+      return pid();
+    },
     async stop() {
       const ended = new Promise((resolve) => box.once('exit', resolve));
       box.kill('SIGTERM');

@@ -1,4 +1,4 @@
-/** The processes of the updater: the only place that reads arguments, environment and clock. */
+/** The processes of the updater that decide: the only place that reads arguments, environment and clock. */
 import { realpath } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { resolve } from 'node:path';
@@ -13,10 +13,8 @@ import type { Clock } from './tools.ts';
 
 const processes: Record<string, (args: string[]) => Promise<number>> = {
   daemon: runDaemon,
-  worker: async () => (await import('./work/worker-process.ts')).runWorker(),
   'scratch-box': runScratchBox,
   'rollback-offline': runOffline,
-  'tuf-client': runTufClient,
 };
 
 /** Runs one of the processes; resolves with its exit code when it ends. */
@@ -167,12 +165,6 @@ async function runScratchBox(args: string[]): Promise<number> {
   await ended;
   await box.shutdown();
   return 0;
-}
-
-async function runTufClient(args: string[]): Promise<number> {
-  const { tufClient } = await import('./channel/tuf-client.ts');
-  const { userAgent } = await import('./updater-version.ts');
-  return tufClient(args, { caPath: null, proxyUrl: null, userAgent }, clock.now());
 }
 
 async function callSystemctl(root: string, args: string[]): Promise<number> {

@@ -1,11 +1,15 @@
-// npm run build: one file a process into dist/, with everything it needs (a box runs no npm install), and the page.
+// npm run build: one file a part of a program into dist/, with everything it needs (a box runs no npm install), and the page.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { build as buildPage } from 'vite';
 
 const programs = {
   'opq-updater': 'ui/cli.ts',
+  'opq-updater-cli': 'ui/cli/main.ts',
+  'opq-updater-daemon': 'daemon/main.ts',
+  'opq-updater-worker': 'daemon/work/main.ts',
   'opq-updater-ui': 'ui/web/main.ts',
   'opq-release': 'server/release/cli.ts',
   'opq-update-server': 'server/main.ts',
@@ -13,13 +17,17 @@ const programs = {
   'opq-attended-worker': 'server/attended/worker.ts',
 };
 
-/** Builds on demand are a file of their own, which the update server loads only with their settings. */
-const attendedApart = {
-  name: 'attended-apart',
+const repo = fileURLToPath(new URL('..', import.meta.url));
+
+/** What is loaded late and a file of its own stays that, and lies beside. */
+const apart = {
+  name: 'apart',
   setup({ onResolve }) {
-    onResolve({ filter: /\/attended\/attended\.ts$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './opq-attended.js', external: true } : undefined,
-    );
+    onResolve({ filter: /^\./ }, ({ kind, path, resolveDir }) => {
+      const file = relative(repo, resolve(resolveDir, path));
+      const part = Object.keys(programs).find((name) => programs[name] === file);
+      return kind === 'dynamic-import' && part ? { path: `./${part}.js`, external: true } : undefined;
+    });
   },
 };
 
@@ -31,19 +39,21 @@ await writeFile(new URL('package.json', dist), '{ "type": "commonjs" }\n');
 
 for (const [name, entry] of Object.entries(programs)) {
   await build({
-    absWorkingDir: new URL('..', import.meta.url).pathname,
+    absWorkingDir: repo,
     entryPoints: [entry],
     outfile: `dist/${name}.js`,
     bundle: true,
     platform: 'node',
     target: 'node20.19',
+    // Where the parts are loaded by `require`: an import would load what Node has for ESM first.
+    supported: { 'dynamic-import': false },
     format: 'cjs',
     minify: true,
     // On a box each of them would cost memory in every process.
     keepNames: !name.startsWith('opq-updater'),
     legalComments: 'none',
     loader: { '.sh': 'text' },
-    plugins: [attendedApart],
+    plugins: [apart],
     // BullMQ speaks to several engines and takes a native decoder where there is one: none of these is needed.
     external: ['bullmq-otel', 'msgpackr-extract', 'pg', 'redis'],
     // Some libraries ask import.meta.url for their place, which CommonJS does not have.

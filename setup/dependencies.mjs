@@ -8,7 +8,7 @@ const licences = kinds.map((kind) => `${libraries.filter(({ license }) => licens
 
 console.log(`# What others wrote of the box's programs
 
-\`dist/opq-updater.js\`, \`dist/opq-updater-ui.js\` and the page hold ${libraries.length} libraries beside our own code: ${licences.join(', ')}.
+The parts of \`dist/opq-updater.js\`, \`dist/opq-updater-ui.js\` and the page hold ${libraries.length} libraries beside our own code: ${licences.join(', ')}.
 Their licences go along whole in \`/usr/share/doc/opq-box-updater/copyright\` of the Debian package. Nothing of them is loaded at run
 time, and none has code that is not JavaScript. This page is made by \`npm run docs\` from what the build really takes.
 

@@ -43,7 +43,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ui: ['protocol', 'package.json'],
   // Built for the browser; how, is for the build alone.
   'ui/page': ['protocol'],
-  'ui/cli.ts': ['protocol', 'ui', 'daemon/main.ts'],
+  'ui/cli.ts': ['protocol', 'ui', 'daemon/main.ts', 'daemon/work/main.ts'],
   server: ['protocol', 'package.json'],
   'server/release': ['protocol', 'daemon/box', 'package.json'],
 };

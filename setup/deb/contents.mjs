@@ -9,6 +9,9 @@ const units = 'usr/lib/systemd/system';
 const share = 'usr/share/opq-box-updater';
 const doc = 'usr/share/doc/opq-box-updater';
 
+/** What opq-updater.js and start.sh load. */
+const parts = ['opq-updater-cli.js', 'opq-updater-daemon.js', 'opq-updater-worker.js', 'opq-updater-ui.js'];
+
 /** Links in /usr/lib, where no release writes and `systemctl disable` does not look: the guard is always on. */
 const staticLinks = {
   'opq-updater-guard.service': 'sysinit.target.wants',
@@ -24,7 +27,7 @@ const staticLinks = {
 export async function contents({ repo, version, epochS }) {
   const read = (file) => readFile(join(repo, file), 'utf8');
   const bundle = join(repo, 'dist/opq-updater.js');
-  for (const built of ['opq-updater.js', 'opq-updater-ui.js', 'page/index.html']) {
+  for (const built of ['opq-updater.js', ...parts, 'page/index.html']) {
     await access(join(repo, 'dist', built)).catch(() => {
       throw new Error(`dist/${built} is missing; run "npm run deb", which makes it first.`);
     });
@@ -43,7 +46,7 @@ export async function contents({ repo, version, epochS }) {
 
   return [
     await exec(`${program}/opq-updater.js`, 'dist/opq-updater.js'),
-    await exec(`${program}/opq-updater-ui.js`, 'dist/opq-updater-ui.js'),
+    ...(await Promise.all(parts.map((name) => file(`${program}/${name}`, `dist/${name}`)))),
     ...(await Promise.all(pageFiles.map((name) => file(name.replace('dist', program), name)))),
     // Without it Node would look for a package.json in the folders above to know what kind of module that is.
     await file(`${program}/package.json`, 'dist/package.json'),

@@ -9,7 +9,7 @@ export async function copyright(repo) {
   const notices = await Promise.all((await bundledLibraries(repo)).map(notice));
   return [
     `OPQ Box Updater\nCopyright: ${maintainer}\n\n`,
-    'opq-updater.js and opq-updater-ui.js also hold the libraries below, each under the licence that stands with it.\n',
+    'The parts of opq-updater.js, opq-updater-ui.js and the page also hold the libraries below, each under the licence that stands with it.\n',
     ...notices,
   ].join('');
 }

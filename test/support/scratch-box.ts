@@ -4,11 +4,11 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, w
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { it as plainIt, vi } from 'vitest';
 import { askInit } from '../../daemon/box/scratch/init-client.ts';
 import { type HistoryEntry, type Status, updateSteps } from '../../protocol/views.ts';
 import { type Daemon, daemonAt } from '../../ui/cli/client.ts';
+import { copyUpdater } from './an-updater.ts';
 import { isAlive, killGroup, processesOf, send } from './processes.ts';
 import { openPublisher, type Publisher, type UpdateServer } from './publisher.ts';
 import { type Release, readTree, release, writeTree } from './scratch-release.ts';
@@ -92,12 +92,10 @@ export async function makeBox(options: BoxOptions): Promise<{ box: ScratchBox; w
   return { box, work };
 }
 
-const bundle = fileURLToPath(new URL('../../dist/opq-updater.js', import.meta.url));
-
 /** What every box runs at first. */
 export const oldRelease = release(1_550_000_001);
 
-/** Nothing of the repository but the one bundle, as on a real box. */
+/** Nothing of the repository but the program and its parts, as on a real box. */
 async function furnish(
   work: string,
   root: string,
@@ -105,7 +103,7 @@ async function furnish(
 ): Promise<void> {
   await mkdir(join(root, 'etc/opq-updater/keys'), { recursive: true });
   await mkdir(join(root, 'etc/opq'));
-  await copyFile(bundle, join(work, 'opq-updater.js'));
+  await copyUpdater(work);
   writeTree(root, oldRelease.tree);
   for (const [n, key] of keys.entries()) await copyFile(key, join(root, `etc/opq-updater/keys/key-${n}.pem`));
   if (builderKeys.length > 0) await mkdir(join(root, 'etc/opq-updater/builder-keys'));

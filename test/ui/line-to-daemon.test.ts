@@ -1,9 +1,10 @@
-import { chmod, copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { copyUpdater } from '../support/an-updater.ts';
 import { fakeDaemon } from '../support/fake-daemon.ts';
-import { cliPath, documents, runCli } from '../support/run-cli.ts';
+import { documents, runCli } from '../support/run-cli.ts';
 import { statusWith } from '../support/samples.ts';
 
 const nobody = 65_534;
@@ -32,8 +33,8 @@ describe('as another user than root', () => {
     folder = await mkdtemp(join(tmpdir(), 'opq-cli-'));
     await chmod(folder, 0o755);
     path = join(folder, 'opq-updater.js');
-    await copyFile(cliPath, path);
-    await chmod(path, 0o644);
+    await copyUpdater(folder);
+    for (const part of await readdir(folder)) await chmod(join(folder, part), 0o644);
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
   // Who is not root cannot become another user, but need not: a socket without modes shuts out its owner too.
@@ -63,7 +64,7 @@ describe('as another user than root', () => {
   it('a configuration that this user may not read: exit 8', async () => {
     const daemon = await fakeDaemon();
     const file = join(daemon.root, 'secret.json');
-    await copyFile(cliPath, file);
+    await writeFile(file, '{}');
     await chmod(file, 0o000);
     expect((await runCli(['config', 'check', file], how())).exitCode).toBe(8);
   });

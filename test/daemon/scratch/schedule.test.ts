@@ -59,13 +59,14 @@ function publishAsPeopleDo({ version, files }: Release, folder: string, updatesD
   return keys;
 }
 
-it('needs one file to run a box: nothing lies beside it, nothing above it is looked for', async ({
+it('needs its own files to run a box: nothing else lies beside them, nothing above them is looked for', async ({
   newBox,
   publisher,
 }) => {
   const box = await newBox();
   const folder = dirname(box.program);
-  expect(readdirSync(folder).sort()).toEqual(['box', 'console', 'opq-updater.js']);
+  const parts = ['opq-updater-cli.js', 'opq-updater-daemon.js', 'opq-updater-worker.js', 'opq-updater.js'];
+  expect(readdirSync(folder).sort()).toEqual(['box', 'console', ...parts]);
   for (let above = folder; above !== '/'; above = dirname(above)) {
     expect(readdirSync(above)).not.toContain('node_modules');
   }

@@ -3,7 +3,7 @@ import { existsSync, readlinkSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect } from 'vitest';
 import type { HistoryEntry } from '../../../protocol/views.ts';
-import { badUpdater, bringing, builtVersion, workingUpdater } from '../../support/an-updater.ts';
+import { badUpdater, bringing, builtVersion, type UpdaterFiles, workingUpdater } from '../../support/an-updater.ts';
 import type { Publisher } from '../../support/publisher.ts';
 import { it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
 import { expectUsable, expectWhole } from '../../support/scratch-expectations.ts';
@@ -15,7 +15,7 @@ const versions = 'opt/opq-updater';
 const withUpdater = (
   n: number,
   updater: string,
-  program = workingUpdater(updater),
+  program: UpdaterFiles | string = workingUpdater(updater),
   script: ScriptLines = {},
 ): Release => release(oldRelease.version + n, { script, ...bringing(updater, program) });
 
@@ -105,10 +105,14 @@ describe.concurrent('A release that brings a version of the updater', () => {
     await expectUpdater(box, '7.2.0');
   });
 
-  const unable: [string, string][] = [
+  const { 'opq-updater-daemon.js': daemonPart = '', ...withoutDaemon } = workingUpdater('7.1.0');
+  const torn = daemonPart.slice(0, daemonPart.length / 2);
+  const unable: [string, string | UpdaterFiles][] = [
     ['says another version', badUpdater('7.1.1', '')],
     ['cannot be read by Node', 'this is no program'],
     ['ends without a word', 'process.exit(0);'],
+    ['lacks a part', withoutDaemon],
+    ['has a torn part', { ...withoutDaemon, 'opq-updater-daemon.js': torn }],
     ['says something else', 'console.log("opq-updater 7.1.0");'],
   ];
   it.for(unable)('is put back before the reboot when its program %s', async ([, program], { newBox, publisher }) => {
@@ -170,8 +174,9 @@ describe.concurrent('A release that brings a version of the updater', () => {
 
   it('is not confirmed by a version that works but never gets ready', async ({ newBox, publisher }) => {
     const box = await newBox({ config: { trial_deadline_s: 60, health_stable_s: 0 } });
-    const program = workingUpdater('7.1.0').replace('\n', `\n${silencing}\n`);
-    const entry = await update(box, publisher, withUpdater(1, '7.1.0', program));
+    const whole = workingUpdater('7.1.0');
+    const silent = { ...whole, 'opq-updater.js': whole['opq-updater.js']!.replace('\n', `\n${silencing}\n`) };
+    const entry = await update(box, publisher, withUpdater(1, '7.1.0', silent));
     expect(entry).toMatchObject({ outcome: 'rolled back', because: { code: 'UPDATER_BROKEN' }, step: 'confirm' });
     await expectUpdater(box, builtVersion());
     await expectWhole(box, oldRelease);

@@ -1,5 +1,11 @@
-import { dirname, join } from 'node:path';
-import { badUpdater, workingUpdater } from '../../support/an-updater.ts';
+import { dirname } from 'node:path';
+import {
+  badUpdater,
+  type UpdaterFiles,
+  updaterBelow,
+  updaterFolder,
+  workingUpdater,
+} from '../../support/an-updater.ts';
 import type { Whole } from '../box.ts';
 import { installed, type Recipe } from '../release.ts';
 import type { Context, Scenario } from '../scenario.ts';
@@ -7,15 +13,14 @@ import type { Context, Scenario } from '../scenario.ts';
 const versions = '/opt/opq-updater';
 
 /** A release that brings the updater, in a folder of its component. */
-const bringing = (release: number, version: string, program: string): Recipe => ({
+const bringing = (release: number, version: string, program: UpdaterFiles | string): Recipe => ({
   version: release,
-  data: { 'updater/opq-updater.js': program, 'updater/package.json': '{"type":"commonjs"}\n' },
+  data: updaterBelow('updater', program),
   updateJson: { updater: { version, path: 'box-config-daemon/updater' } },
 });
 
 /** The updater that is tested, but for the version that it says. */
-const tested = ({ deb }: Context, version: string): string =>
-  workingUpdater(version, join(dirname(deb ?? ''), 'opq-updater.js'));
+const tested = ({ deb }: Context, version: string): UpdaterFiles => workingUpdater(version, dirname(deb ?? ''));
 
 export const selfUpdate: Scenario = {
   name: 'self-update',
@@ -36,11 +41,12 @@ export const selfUpdate: Scenario = {
       (await box.updater('--version')).out,
       `opq-updater 7.1.0 (${versions}/7.1.0)\n`,
     );
+    const names = Object.keys(updaterFolder(tested(context, '7.1.0'))).sort();
     const kept = await machine.ok(`stat -c '%a %U:%G %n' ${versions}/7.1.0 ${versions}/7.1.0/*`);
     expect(
       'modes and owners',
       kept.replaceAll(`${versions}/`, ''),
-      '755 root:root 7.1.0\n644 root:root 7.1.0/opq-updater.js\n644 root:root 7.1.0/package.json\n',
+      `755 root:root 7.1.0\n${names.map((name) => `644 root:root 7.1.0/${name}\n`).join('')}`,
     );
     expect('exit code of rollback', (await box.updater('rollback')).code, 0);
     await box.expectEnd(release.version, 'undone', 'ROLLED_BACK');

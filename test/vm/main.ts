@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { openBench } from './bench.ts';
 import { pageOf } from './page.ts';
 import { openResults, verdict } from './results.ts';
-import { runScenario } from './run.ts';
+import { limitOf, runScenario } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
 
@@ -39,7 +39,8 @@ async function main([repo = '', cache = '', ...typed]: string[]): Promise<number
   const order = scenarios.map(({ name }) => name);
   const results = openResults(join(cache, 'results.jsonl'), table, order, bench.tested, values.resume);
   for (const { name } of chosen) if (results.passed(name)) say(`${name}: passed in the run before`);
-  const waiting = chosen.filter(({ name }) => !results.passed(name));
+  // The long ones first, so that none of them goes on alone at the end.
+  const waiting = chosen.filter(({ name }) => !results.passed(name)).sort((a, b) => limitOf(b) - limitOf(a));
   await sideBySide(jobs, waiting, async (scenario) => {
     say(`${scenario.name}: ${scenario.about}`);
     const result = await runScenario(bench, scenario);

@@ -7,7 +7,8 @@ import type { Result } from './results.ts';
 import type { Context, Scenario } from './scenario.ts';
 import { type Bench, openStage, type Stage } from './stage.ts';
 
-const limitS = 40 * 60;
+/** After so many seconds a scenario has failed. */
+export const limitOf = ({ limitS = 40 * 60 }: Scenario): number => limitS;
 
 /** Runs one scenario on a machine of its own, once more from its start when a boot hung. */
 export async function runScenario(bench: Bench, scenario: Scenario): Promise<Result> {
@@ -67,7 +68,7 @@ async function tryScenario(bench: Bench, scenario: Scenario): Promise<Try> {
 }
 
 async function inTime(scenario: Scenario, context: Context): Promise<string> {
-  const seconds = scenario.limitS ?? limitS;
+  const seconds = limitOf(scenario);
   const over = new AbortController();
   const late = sleep(seconds * 1000, undefined, { signal: over.signal }).then(() => {
     throw new Error(`Expected to be done within ${seconds} s.`);

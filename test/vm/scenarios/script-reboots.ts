@@ -7,6 +7,7 @@ export const scriptReboots: Scenario = {
   about: 'scripts that reboot by themselves, half-way and as their last line, and one that switches the box off',
   quick: false,
   from: 'box',
+  limitS: 5400,
   async run(context) {
     const { machine, box, publisher, expect } = context;
     const chain = chainOn(context);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createTask, type ScheduledTask } from 'node-cron';
 import type { Config } from '../protocol/config-keys.ts';
+import { nextTime } from './cron-times.ts';
 
 export interface Schedule {
   /** Takes up a changed configuration. */
@@ -32,8 +32,6 @@ const maxTimerMs = 2 ** 31 - 1;
 
 /** Calls `check` a while after the start, then as the schedule says, each box a bit later than the other. */
 export function openSchedule({ boxId, firstCheckMs, now }: ScheduleOptions, check: () => void): Schedule {
-  /** Only says when; never started. */
-  let task: ScheduledTask | undefined;
   /** Null = never by itself: cron or a person asks. */
   let expression: string | null = '';
   let jitterMs = 0;
@@ -63,7 +61,7 @@ export function openSchedule({ boxId, firstCheckMs, now }: ScheduleOptions, chec
   function look(): void {
     // A timer for each time, as the next one may come before this one's jitter is over.
     if (now() >= dueMs) plan(`schedule ${dueMs}`, jitterMs);
-    dueMs = task?.getNextRuns(1)[0]?.getTime() ?? Number.POSITIVE_INFINITY;
+    dueMs = expression ? nextTime(expression, now()) : Number.POSITIVE_INFINITY;
     looking = setTimeout(look, Math.min(Math.max(dueMs - now(), 0), lookMs));
   }
 
@@ -73,12 +71,9 @@ export function openSchedule({ boxId, firstCheckMs, now }: ScheduleOptions, chec
       jitterMs = jitterOf(boxId, config.jitter_s);
       if (config.schedule === expression) return;
       expression = config.schedule;
-      void task?.destroy();
-      task = undefined;
       clearTimeout(looking);
       dueMs = Number.POSITIVE_INFINITY;
       if (expression === null) return [...timers.keys()].forEach(drop);
-      task = createTask(expression, () => {});
       look();
     },
     retryAt(wallMs) {
@@ -96,7 +91,6 @@ export function openSchedule({ boxId, firstCheckMs, now }: ScheduleOptions, chec
     stop() {
       clearTimeout(looking);
       for (const what of timers.keys()) drop(what);
-      void task?.destroy();
     },
   };
 }

@@ -70,7 +70,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   bullmq: /^server\/attended\/bullmq-queue\.ts/,
   koa: /^(server|ui\/web)\//,
   'koa-router': /^(server|ui\/web)\//,
-  'node-cron': /^(daemon\/schedule|protocol\/config-keys)\.ts/,
+  'node-cron': /^(daemon\/cron-times|protocol\/config-keys)\.ts/,
 };
 
 it('keeps each library behind its door', () => {

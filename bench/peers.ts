@@ -22,11 +22,14 @@ interface Peer {
 
 const run = (line: string) => execFileSync('bash', ['-ec', line], { stdio: ['ignore', 'ignore', 'inherit'] });
 
+/** Debian's SWUpdate and RAUC want certificates in place of keys. */
+const certificate = '-x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=bench';
+
 const swupdate: Peer = {
   name: 'SWUpdate, an archive packed by bzip2',
   program: 'swupdate',
   target: 1,
-  async prepare(_, { tree, privateKey }, folder) {
+  async prepare(_, { tree }, folder) {
     const description = `software = { version = "1.0.0"; hardware-compatibility = [ "1.0" ];
   images: ( { filename = "tree.tar.bz2"; type = "archive"; path = "@INTO@"; sha256 = "@SUM@"; } ); }`;
     await writeFile(join(folder, 'description'), description);
@@ -34,11 +37,12 @@ const swupdate: Peer = {
     run(`cd ${folder}; tar cf tree.tar -C ${tree} .; bzip2 -9 tree.tar
 sum=$(sha256sum tree.tar.bz2 | cut -d' ' -f1)
 sed -e "s,@SUM@,$sum," -e "s,@INTO@,${folder}/into," description >sw-description
-openssl dgst -sha256 -sign ${privateKey} sw-description >sw-description.sig
+openssl req ${certificate} -addext extendedKeyUsage=emailProtection -keyout key.pem -out cert.pem 2>/dev/null
+openssl cms -sign -binary -nosmimecap -outform DER -signer cert.pem -inkey key.pem -in sw-description -out sw-description.sig
 printf 'sw-description\\nsw-description.sig\\ntree.tar.bz2\\n' | cpio -o -H crc >tree.swu 2>/dev/null`);
   },
-  install: ({ publicKey }, folder) => `cd ${folder}; echo 'opq 1.0' >hw; mkdir -p into
-swupdate -f swupdate.cfg -H opq:1.0 -k ${publicKey} -i tree.swu; sync -f into`,
+  install: (_, folder) => `cd ${folder}; echo 'opq 1.0' >hw; mkdir -p into
+swupdate -f swupdate.cfg -H opq:1.0 -k cert.pem -i tree.swu; sync -f into`,
 };
 
 const rauc: Peer = {
@@ -46,7 +50,6 @@ const rauc: Peer = {
   program: 'rauc',
   target: null,
   async prepare(_, { tree }, folder) {
-    const certificate = '-x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=bench';
     await mkdir(join(folder, 'content'), { recursive: true });
     const manifest = `[update]\ncompatible=opq\nversion=1\n[bundle]\nformat=plain\n[image.rootfs]\nfilename=tree.tar.bz2\n`;
     await writeFile(join(folder, 'content/manifest.raucm'), manifest);
@@ -60,13 +63,33 @@ rauc bundle --cert=cert.pem --key=key.pem content tree.raucb`);
 rauc extract --keyring=cert.pem tree.raucb into/content; tar xjf into/content/tree.tar.bz2 -C into; sync -f into`,
 };
 
+const mender: Peer = {
+  name: 'Mender with its module `directory`, in its own format (gzip)',
+  program: 'mender',
+  target: null,
+  async prepare(_, { tree }, folder) {
+    await mkdir(join(folder, 'data'), { recursive: true });
+    await writeFile(join(folder, 'data/device_type'), 'device_type=opq\n');
+    await writeFile(join(folder, 'mender.conf'), `{"ArtifactVerifyKey": "${folder}/public.pem"}\n`);
+    await writeFile(join(folder, 'dest_dir'), `${folder}/into\n`);
+    // It takes keys in this form alone, and installs nothing where nothing says what is installed.
+    run(`cd ${folder}; openssl genrsa -traditional -out key.pem 2048 2>/dev/null
+openssl rsa -in key.pem -pubout -out public.pem 2>/dev/null
+tar cf update.tar -C ${tree} .
+mender-artifact write module-image -T directory -n bench -t opq -f update.tar -f dest_dir -k key.pem -o tree.mender
+[ -e /etc/mender/artifact_info ] || echo artifact_name=none >/etc/mender/artifact_info`);
+  },
+  install: (_, folder) => `cd ${folder}; mkdir -p into; for verb in 'install tree.mender' commit; do
+mender --config mender.conf --data ${folder}/data $verb 2>&1; done; sync -f into`,
+};
+
 export const peers: Benchmark = {
   name: 'peers',
   quick: false,
   async run(setting) {
     const payload = await setting.payload(85);
     const found: (Finding | NotRun)[] = [];
-    for (const peer of [swupdate, rauc]) {
+    for (const peer of [swupdate, rauc, mender]) {
       const what = 'the same from a local file, both with fsync';
       const folder = join(setting.folder, peer.program);
       if (!isInstalled(peer.program)) {

@@ -30,7 +30,8 @@ export PATH
 . setup/debian-packages.sh
 need run.sh bash:bash bzip2:bzip2 lbzip2:lbzip2 tar:tar openssl:openssl wget:wget wrk:wrk strace:strace
 # One that is not to be had is told of, and what needs it is "not run".
-for pair in swupdate:swupdate rauc:rauc mksquashfs:squashfs-tools nginx:nginx-light cpio:cpio; do
+for pair in swupdate:swupdate rauc:rauc mksquashfs:squashfs-tools nginx:nginx-light cpio:cpio mender:mender-client \
+    mender-artifact:mender-artifact; do
     command -v "${pair%%:*}" >/dev/null || [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null || {
         echo "Installing: ${pair##*:}"
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${pair##*:}" >/dev/null 2>&1 ||

@@ -13,7 +13,13 @@ export const installer = join(repo, 'setup/install.sh');
 /** Programs that install.sh calls: they note the call, then do as much of it as a folder allows. */
 const programs: Readonly<Record<string, string>> = {
   id: `case $1 in -u) echo "\${FAKE_UID:-0}" ;; *) echo somebody ;; esac`,
-  node: `echo "\${FAKE_NODE:-v20.19.2}"`,
+  node: `case $1 in --version) echo "\${FAKE_NODE:-v20.19.2}" ;; *) exec "${process.execPath}" "$@" ;; esac`,
+  // A power cut, as far as files see it: nothing is renamed any more, and who asked for it is gone.
+  mv: `if [ -n "\${FAKE_CUT:-}" ]; then
+      echo x >>"$OPQ_ROOT/../renames"
+      [ "$(wc -l <"$OPQ_ROOT/../renames")" -le "$FAKE_CUT" ] || { kill -KILL $PPID; exit 1; }
+    fi
+    exec /bin/mv "$@"`,
   cron: ':',
   systemctl: ':',
   'dpkg-query': 'test ! -e "$OPQ_ROOT/usr/bin/opq-updater" || echo installed',
@@ -65,7 +71,7 @@ export function emptyBox(osRelease = trixie) {
       const lines = existsSync(calls) ? readFileSync(calls, 'utf8').trimEnd().split('\n') : [];
       rmSync(calls, { force: true });
       return lines
-        .filter((line) => !/^(id|node|dpkg-query) |^opq-updater (help|keys list)/.test(line))
+        .filter((line) => !/^(id|node|dpkg-query|mv) |^opq-updater (help|keys list)/.test(line))
         .map((line) => line.replace(/ -o Dpkg::\S+/g, ''));
     },
     /** @param how `typed`: in a terminal, with somebody who types that */

@@ -30,8 +30,8 @@ root=${OPQ_ROOT:-}
 config=$root/etc/opq/updater_config.json
 cron=$root/etc/cron.d/opq-updater
 watchdog=$root/etc/systemd/system.conf.d/opq-updater-watchdog.conf
-# A line of cron that runs the updater of old boxes; setup_cron.py marked its own.
-old_line='(^|[/ ])(box_)?updater[.](py|sh)([ ;&>|]|$)|# run_updater$'
+# A line of cron that runs the updater of old boxes, by its places and by the mark that its set-up left.
+old_line='/usr/local/bin/updater[.]py|box_updater[.]py|box-config-daemon/updater/updater[.](py|sh)|# run_updater$'
 sysctl=$root/etc/sysctl.d/60-opq-updater.conf
 share=$root/usr/share/opq-box-updater
 kept=$root/var/backups/opq-updater-migration

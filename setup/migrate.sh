@@ -45,7 +45,9 @@ give_back() {
     [ ! -e "$root/var/lib/opq-updater/trial" ] ||
         refuse "--migrate-back: an update is on trial; wait for its verdict (opq-updater status) and run this again"
     say "Giving the box back to the old updater"
-    edit_cron guarded
+    # Where cron asks for ours, "schedule" is null, too.
+    if [ -e "$cron" ]; then schedule=daemon && set_schedule; fi
+    edit_cron guarded-again
     [ -e "$kept/new_updater_config.json" ] || keep_file "$config" "$kept/new_updater_config.json"
     switch_to_old
     uninstall
@@ -112,7 +114,8 @@ with_null() { sed '0,/{/s//{ "schedule": null, /' "$1" | sed 's/{ "schedule": nu
 
 # Keys that only the old updater knows go with the same rename: it needs them as long as it runs.
 switch_to_ours() {
-    daemon_is_off || return 0
+    # With a cron job of our own the switch was long ago.
+    if ! daemon_is_off || [ -e "$cron" ]; then return 0; fi
     endpoint=$(sed -n 's/.*"updates_ep" *: *"\(https\{0,1\}:[^"]*\)".*/\1/p' "$root/etc/opq/opqbox_config.json" 2>/dev/null | head -n 1)
     node -e '
         const config = JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"));
@@ -134,11 +137,13 @@ switch_to_old() {
 
 # --- the old cron job
 
-# guarded: does what it did while "schedule" is null; off: a comment; as-it-was: the very line.
+# guarded: does what it did while "schedule" is null; off: a comment; guarded-again: no comment any more; as-it-was: the
+# very line.
 edit_cron() { # STATE
     old_cron_files | while IFS= read -r file; do
         case $1 in
-            guarded) sed "s|^$off_mark||" "$file" | guard_lines "$file" ;;
+            guarded) guard_lines "$file" ;;
+            guarded-again) sed "s|^$off_mark||" "$file" ;;
             off) awk -v guard="$guard" -v mark="$off_mark" 'index($0, guard) && !/^#/ { $0 = mark $0 } { print }' "$file" ;;
             as-it-was) awk -v guard="$guard" -v mark="$off_mark" '
                 at = index($0, guard) {
@@ -165,7 +170,7 @@ guard_lines() { # FILE
             rest = $0; head = ""
             while (n-- > 0) { match(rest, /^[ \t]*[^ \t]+[ \t]+/); head = head substr(rest, 1, RLENGTH); rest = substr(rest, RLENGTH + 1) }
             $0 = head guard rest
-        } { print }'
+        } { print }' "$1"
 }
 
 # awk ends the last line, whether it was ended or not.

@@ -26,7 +26,7 @@ const programs: Readonly<Record<string, string>> = {
   'apt-get': `for deb; do :; done
     case $* in
       update) ;;
-      *remove*|*purge*) rm -r "$OPQ_ROOT/usr" ;;
+      *remove*|*purge*) rm -r "$OPQ_ROOT/usr/bin" "$OPQ_ROOT/usr/lib" "$OPQ_ROOT/usr/share" ;;
       *.deb)
         if [ -n "\${FAKE_NO_LISTS:-}" ] && [ ! -e "$OPQ_ROOT/tried" ]; then : >"$OPQ_ROOT/tried"; exit 100; fi
         dpkg-deb -x "$deb" "$OPQ_ROOT"

@@ -15,7 +15,7 @@
 #   switch the old line off for good         commented out  0 0 * * *   ours
 #
 # Back is the same upwards. Each step finds out by itself whether it was done: what was cut off is run again.
-# shellcheck disable=SC2154 # variables and functions of install.sh
+# shellcheck disable=SC2034,SC2154 # variables of install.sh
 
 version_file=$root/usr/local/box-config-daemon/VERSION
 off_mark='#opq-updater# '
@@ -29,6 +29,7 @@ check_old() {
 take_over() {
     [ -d "$kept" ] || keep_copies
     say "Taking over from the old updater; what was there is kept in $kept"
+    put_page_settings_aside
     hold_ours
     edit_cron guarded
 }
@@ -47,6 +48,7 @@ give_back() {
     say "Giving the box back to the old updater"
     # Where cron asks for ours, "schedule" is null, too.
     if [ -e "$cron" ]; then schedule=daemon && set_schedule; fi
+    put_page_settings_aside
     edit_cron guarded-again
     [ -e "$kept/new_updater_config.json" ] || keep_file "$config" "$kept/new_updater_config.json"
     switch_to_old
@@ -95,6 +97,14 @@ keep_file() { # FROM TO
 }
 
 # --- the one line that decides
+
+# What somebody set on the page lies over the configuration: of an earlier installation, or of the one that goes.
+put_page_settings_aside() {
+    settings=$root/var/lib/opq-updater/settings.json
+    grep -qs '"schedule"' "$settings" || return 0
+    mv "$settings" "$kept/settings.json"
+    say "What was set on the page (schedule, window) is put aside: $kept/settings.json"
+}
 
 hold_ours() {
     if [ -e "$config" ]; then

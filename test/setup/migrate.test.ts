@@ -22,6 +22,7 @@ let deb: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'opq-migrate-test-'));
   deb = buildDeb(folder);
+  writeFileSync(join(folder, 'broken.deb'), 'no package');
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -140,7 +141,6 @@ describe('install.sh --migrate', () => {
     // The package cannot be installed: the box stays with the old updater.
     const { status } = box.install(['--migrate', '--deb', join(folder, 'none.deb')]);
     expect(status).toBe(2);
-    writeFileSync(join(folder, 'broken.deb'), 'no package');
     expect(box.install(['--migrate', '--deb', join(folder, 'broken.deb')]).status).toBe(1);
     expect(whoAsks(box)).toEqual(['old']);
     expect(box.text(crontab)).toMatch(
@@ -182,6 +182,15 @@ describe('install.sh --migrate', () => {
     expect(box.has(version) ? box.text(version) : undefined).toBe(text);
     giveBack(box);
     expect(stateOf(box)).toEqual(before);
+  });
+
+  it('puts aside a schedule that somebody set on the page of an earlier installation', () => {
+    const settings = 'var/lib/opq-updater/settings.json';
+    const box = oldBox({ [settings]: '{"schedule":"0 4 * * *"}' });
+    box.install(['--migrate', '--deb', join(folder, 'broken.deb')]);
+    expect([whoAsks(box), box.has(settings)]).toEqual([['old'], false]);
+    expect(migrate(box).status).toBe(0);
+    expect(box.text(`${kept}/settings.json`)).toBe('{"schedule":"0 4 * * *"}');
   });
 
   it('can be run again, and changes nothing then', () => {

@@ -2,6 +2,7 @@ import Koa, { type Context, type Middleware, type Next } from 'koa';
 import Router from 'koa-router';
 import { withoutLogin } from '../protocol/address.ts';
 import { quote } from '../protocol/version.ts';
+import type { Traffic } from './monitoring/traffic.ts';
 import { refuse } from './refuse.ts';
 import { routes } from './routes.ts';
 import type { Settings } from './settings.ts';
@@ -15,18 +16,26 @@ export interface Tools {
   readonly log: (line: string) => void;
   /** Answers before the rest does, such as builds on demand. */
   readonly layer: Middleware | undefined;
+  /** Counts what goes on, for who asks for metrics. */
+  readonly traffic: Traffic | undefined;
 }
 
 /** The update server as a Koa application over one folder: it answers GET and HEAD, and writes nothing. */
 export function createApp(settings: Pick<Settings, 'updates_dir'>, tools: Partial<Tools> = {}): Koa {
-  const { nowMs = Date.now, log = () => {}, layer } = tools;
+  const { nowMs = Date.now, log = () => {}, layer, traffic } = tools;
   const site = { folder: updatesFolder(settings.updates_dir, nowMs), nowMs };
   const router = new Router({ sensitive: true, strict: true });
-  for (const [path, answer] of Object.entries(routes)) router.get(path, (ctx) => answer(ctx, site));
+  for (const [path, answer] of Object.entries(routes)) {
+    router.get(path, (ctx) => {
+      ctx.state.route = path;
+      return answer(ctx, site);
+    });
+  }
 
   const app = new Koa();
   app.on('error', (error) => logError(error, log));
   app.use(logAccess({ nowMs, log }));
+  if (traffic) app.use(traffic.count);
   app.use(answerErrors);
   app.use(plainAddress);
   if (layer) app.use(layer);

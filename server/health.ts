@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Health, healthOf, type Look } from '../protocol/health.ts';
 import { packageName } from '../protocol/version.ts';
+import { inTime } from './in-time.ts';
 import type { UpdatesFolder } from './updates-folder.ts';
 
 /** A folder on a network disk that is gone does not answer at all. */
@@ -27,15 +28,9 @@ export async function health(folder: UpdatesFolder, nowMs: () => number): Promis
 }
 
 async function outcome(check: () => Promise<string>): Promise<Look> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((_, reject) => {
-    timer = setTimeout(() => reject({ code: `no answer within ${patienceMs} ms` }), patienceMs);
-  });
   try {
-    return { ok: true, info: await Promise.race([check(), late]) };
+    return { ok: true, info: await inTime(check(), patienceMs) };
   } catch (error) {
     return { ok: false, info: `cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}` };
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -19,8 +19,14 @@ const idleMs = 120_000;
 const maxRequestsPerSocket = 20;
 
 /** @throws UpdateError CONFIG_INVALID when the address or port cannot be had */
-export async function listen(settings: Settings, tools: Partial<Tools> = {}): Promise<RunningServer> {
+export function listen(settings: Settings, tools: Partial<Tools> = {}): Promise<RunningServer> {
   const server = createServer(createApp(settings, tools).callback());
+  tools.traffic?.watch(server);
+  return open(server, settings);
+}
+
+/** @throws UpdateError CONFIG_INVALID */
+export async function open(server: Server, settings: Pick<Settings, 'port' | 'host'>): Promise<RunningServer> {
   server.setTimeout(idleMs);
   server.maxRequestsPerSocket = maxRequestsPerSocket;
   server.on('dropRequest', (_, socket) => socket.destroy());

@@ -14,6 +14,12 @@ const keys = {
   port: { schema: z.int().min(0).max(65_535), expected: 'a whole number from 0 to 65535 (0: any free port)' },
   updates_dir: { schema: z.string().min(1), expected: 'the path of the folder with the packages' },
   host: { schema: z.string().min(1).optional(), expected: 'an address to listen on, such as "127.0.0.1"' },
+  metrics: {
+    schema: z
+      .strictObject({ port: z.int().min(0).max(65_535), host: z.string().min(1).default('127.0.0.1') })
+      .optional(),
+    expected: 'an object such as {"port":9151}, with "host" when other machines may read: see docs/server.md',
+  },
   attended: { schema: z.record(z.string(), z.unknown()).optional(), expected: 'an object: see docs/attended.md' },
 } as const;
 
@@ -22,6 +28,8 @@ const settingsSchema = z.strictObject({
   updates_dir: keys.updates_dir.schema,
   /** Absent: every address of the machine, IPv6 and IPv4. */
   host: keys.host.schema,
+  /** Where the metrics are read; absent: nothing is counted. */
+  metrics: keys.metrics.schema,
   /** Absent: no builds on demand, and none of their code is loaded. Judged by that code. */
   attended: keys.attended.schema,
 });
@@ -58,7 +66,7 @@ export function parseSettings(text: string, source: string): Settings {
 }
 
 function complaints(issue: z.core.$ZodIssue, json: unknown): string[] {
-  if (issue.code === 'unrecognized_keys') {
+  if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
     return issue.keys.map(
       (key) => `  ${quote(key)} is not a setting; the settings are ${Object.keys(keys).join(', ')}`,
     );

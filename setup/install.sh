@@ -6,6 +6,7 @@ set -eu
 usage() {
     cat <<'TEXT'
 usage: sudo sh setup/install.sh [OPTIONS]
+       sudo sh setup/install.sh --migrate [OPTIONS] | --migrate-back
        sudo sh setup/install.sh --uninstall [--purge]
 
   --deb FILE             the package (default: the one in dist/, which is built if it is not there)
@@ -13,6 +14,8 @@ usage: sudo sh setup/install.sh [OPTIONS]
   --key FILE|URL         the publisher's public key, to be pinned on this box
   --fingerprint HEX      whole fingerprint of that key, where nobody can be asked
   --schedule daemon|cron who asks for updates: the updater itself (default) or cron
+  --migrate              take over from the old updater, which cron calls: its server, its version, its schedule
+  --migrate-back         remove the updater, and have the old one go on as it was
   --uninstall            remove the updater; configuration, keys and history stay
   --purge                with --uninstall: those too
 
@@ -27,25 +30,39 @@ root=${OPQ_ROOT:-}
 config=$root/etc/opq/updater_config.json
 cron=$root/etc/cron.d/opq-updater
 watchdog=$root/etc/systemd/system.conf.d/opq-updater-watchdog.conf
+# A line of cron that runs the updater of old boxes, by its places and by the mark that its set-up left.
+old_line='/usr/local/bin/updater[.]py|box_updater[.]py|box-config-daemon/updater/updater[.](py|sh)|# run_updater$'
 sysctl=$root/etc/sysctl.d/60-opq-updater.conf
 share=$root/usr/share/opq-box-updater
+kept=$root/var/backups/opq-updater-migration
 
 say() { printf '== %s\n' "$*"; }
 fail() { printf 'install: %s\n' "$*" >&2; exit 1; }
 refuse() { printf 'install: %s\n' "$*" >&2; exit 2; }
 
 main() {
-    deb='' server_url='' key='' fingerprint='' schedule='' uninstall='' purge=''
+    deb='' server_url='' key='' fingerprint='' schedule='' uninstall='' purge='' migrate=''
     read_options "$@"
     [ "$(id -u)" -eq 0 ] || refuse "expected root, found $(id -un): run it with sudo"
     if [ -n "$uninstall" ]; then uninstall; exit 0; fi
+    load_migration
+    if [ "$migrate" = back ]; then give_back; exit 0; fi
     check_options
+    if [ -n "$migrate" ]; then check_old; else check_alone; fi
     check_system
     find_deb
+    [ -z "$migrate" ] || take_over
     install_deb
     set_watchdog
-    set_server
-    pin_key
+    if [ -n "$migrate" ]; then
+        # The old updater goes on until ours has what it needs; its configuration is ours from the switch on.
+        pin_key
+        finish_take_over
+        set_server
+    else
+        set_server
+        pin_key
+    fi
     set_schedule
     run_doctor
 }
@@ -55,6 +72,8 @@ read_options() {
         case $1 in
             --uninstall) uninstall=yes ;;
             --purge) purge=yes ;;
+            --migrate) migrate=over ;;
+            --migrate-back) migrate=back ;;
             --help | -h) usage; exit 0 ;;
             --deb | --server-url | --key | --fingerprint | --schedule)
                 [ $# -ge 2 ] || refuse "$1 needs a value; see --help"
@@ -94,6 +113,24 @@ check_options() {
     fi
     [ -z "$deb" ] || [ -f "$deb" ] || refuse "--deb: there is no file \"$deb\""
 }
+
+load_migration() {
+    [ -n "$migrate" ] || return 0
+    [ -r "$here/migrate.sh" ] || refuse "--migrate needs $here/migrate.sh, which lies beside install.sh in a checkout"
+    # shellcheck source=setup/migrate.sh
+    . "$here/migrate.sh"
+}
+
+# Two that ask would install over each other.
+check_alone() {
+    for file in "$root"/var/spool/cron/crontabs/* "$root/etc/crontab" "$root"/etc/cron.d/*; do
+        if [ -f "$file" ] && has_old_line "$file"; then
+            refuse "the old updater is called by $file: take the box over with --migrate, or remove that line"
+        fi
+    done
+}
+
+has_old_line() { grep -v '^[[:space:]]*#' "$1" | grep -Eq "$old_line"; }
 
 check_system() {
     needed='needed: Debian 13 or Raspberry Pi OS 13 (Node 20.19, systemd 257) or newer'
@@ -230,6 +267,7 @@ uninstall() {
     rm -f "$cron" "$watchdog" "$sysctl"
     systemctl daemon-reload || fail "systemd did not take back $watchdog"
     say "Removed; panic settings end with the next boot"
+    if [ -z "$migrate" ] && [ -d "$kept" ]; then say "The old updater stays switched off; to have it back: --migrate-back"; fi
 }
 
 on_terminal() { [ -t 0 ] && [ -t 1 ]; }

@@ -68,6 +68,7 @@ const doors: Readonly<Record<string, RegExp>> = {
   'unbzip2-stream': /^daemon\/box\/decode\.ts/,
   systeminformation: /^daemon\/box\/machine\.ts/,
   bullmq: /^server\/attended\/bullmq-queue\.ts/,
+  'prom-client': /^server\/monitoring\/metrics\.ts/,
   koa: /^(server|ui\/web)\//,
   'koa-router': /^(server|ui\/web)\//,
   'node-cron': /^(daemon\/cron-times|protocol\/config-keys)\.ts/,

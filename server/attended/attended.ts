@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Middleware } from 'koa';
+import { inTime } from '../in-time.ts';
 import { buildGivenUp } from './build.ts';
 import { collect, collectEveryMs } from './collector.ts';
 import { startCrew } from './crew.ts';
@@ -10,6 +11,10 @@ import type { BuildQueue } from './queue.ts';
 import { type AttendedSettings, parseAttendedSettings } from './settings.ts';
 import { openStatistics } from './statistics.ts';
 import { openStore } from './store.ts';
+import { type BuildNumbers, tallyBuilds } from './tally.ts';
+
+/** Of those who ask for numbers. */
+const patienceMs = 1_000;
 
 export interface Attended {
   readonly middleware: Middleware;
@@ -17,6 +22,8 @@ export interface Attended {
   flushFailures(): Promise<number>;
   /** What the collector does every few minutes. */
   collect(): Promise<void>;
+  /** For who watches the server. */
+  numbers(): Promise<BuildNumbers>;
   stop(): Promise<void>;
 }
 
@@ -36,7 +43,11 @@ export async function openAttended(json: unknown, around: Surroundings): Promise
   const settings = parseAttendedSettings(json);
   const store = await openStore(settings.store_dir, settings.index_key_path, nowMs, log);
   const statistics = await openStatistics(join(settings.cache_dir, 'statistics.json'));
-  const images = await openImages(settings, nowMs, ({ plan, buildMs }) => statistics.built(plan.target, buildMs));
+  const tally = tallyBuilds();
+  const images = await openImages(settings, nowMs, (about) => {
+    tally.add(about);
+    if (about.image) statistics.built(about.plan.target, about.buildMs);
+  });
   const queue = await openQueue(settings, images, around);
   for (const plan of await queue.pending()) images.know(plan);
 
@@ -49,6 +60,17 @@ export async function openAttended(json: unknown, around: Surroundings): Promise
     middleware: attendedApi({ settings, store, images, queue, statistics, nowMs }),
     flushFailures: images.flushFailures,
     collect: collectNow,
+    async numbers() {
+      const counted = Promise.all([queue.alive(), queue.count()]).then(([alive, count]) => ({ alive, ...count }));
+      return {
+        // A Redis that is away: that is what the operator is told.
+        queue: await inTime(counted, patienceMs).catch(() => undefined),
+        ended: tally.ended,
+        seconds: tally.seconds(),
+        imageBytes: images.totalBytes(),
+        cacheDir: settings.cache_dir,
+      };
+    },
     async stop() {
       clearInterval(timer);
       await queue.close();

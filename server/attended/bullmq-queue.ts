@@ -4,6 +4,8 @@ import { type BuildQueue, maxTries, type Place } from './queue.ts';
 
 const name = 'opq-attended';
 
+const unstarted = ['waiting', 'delayed', 'prioritized'] as const;
+
 /** How long it is believed that there are workers, or none. */
 const believeMs = 2_000;
 
@@ -27,7 +29,7 @@ export async function openBullQueue(url: string, maxJobs: number, log: (line: st
       adding.add(hash);
       try {
         if (await queue.getJob(hash)) return 'there';
-        const waiting = await queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized');
+        const waiting = await queue.getJobCountByTypes(...unstarted, 'active');
         if (waiting + adding.size > maxJobs) return 'full';
         await queue.add('build', plan, { jobId: hash, attempts: maxTries, removeOnComplete: true, removeOnFail: true });
         return 'added';
@@ -53,8 +55,14 @@ export async function openBullQueue(url: string, maxJobs: number, log: (line: st
       if (now - believed.atMs > believeMs) believed = { atMs: now, alive: (await queue.getWorkersCount()) > 0 };
       return believed.alive;
     },
-    pending: async () =>
-      (await queue.getJobs(['waiting', 'active', 'delayed', 'prioritized'])).map(({ data }) => parsePlan(data)),
+    async count() {
+      const [queued, running] = await Promise.all([
+        queue.getJobCountByTypes(...unstarted),
+        queue.getJobCountByTypes('active'),
+      ]);
+      return { queued, running };
+    },
+    pending: async () => (await queue.getJobs([...unstarted, 'active'])).map(({ data }) => parsePlan(data)),
     close: () => queue.close(),
   };
 }

@@ -102,6 +102,10 @@ export async function openEmbeddedQueue(
       return { state: 'queue', position: waiting.indexOf(job) };
     },
     alive: async () => crew.alive(),
+    async count() {
+      const queued = [...jobs.values()].filter(({ state }) => state === 'queue').length;
+      return { queued, running: jobs.size - queued };
+    },
     pending: async () => [...jobs.values()].map(({ plan }) => plan),
     async close() {
       closed = true;

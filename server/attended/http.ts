@@ -76,7 +76,9 @@ export function attendedApi(parts: Parts): Middleware {
   return async (ctx, next) => {
     // Clients put "server/" and "/path" together.
     const path = ctx.path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '');
-    if (!/^\/(api|json|download|components)(\/|$)/.test(path)) return next();
+    const area = /^\/(api|json|download|components)(?=\/|$)/.exec(path)?.[0];
+    if (area === undefined) return next();
+    ctx.state.route = `${area}/*`;
     ctx.set(corsHeaders);
     ctx.set('Cache-Control', 'no-store');
     const given = await answer(ctx, path).catch((error: unknown) => answerOf(error, ctx));

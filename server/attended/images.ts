@@ -26,7 +26,7 @@ export const leastKeepMs = 3_600_000;
 export async function openImages(
   settings: AttendedSettings,
   nowMs: () => number,
-  onBuilt: (about: About) => void = () => {},
+  onEnded: (about: About) => void = () => {},
 ) {
   const dir = imagesDirOf(settings.cache_dir);
   await mkdir(dir, { recursive: true });
@@ -46,7 +46,7 @@ export async function openImages(
     const image = { hash, about, manifest: hashOf(manifestOf(about.plan)), lastUsedMs: mtimeMs, users: 0 };
     kept.set(hash, image);
     know(about.plan);
-    if (started && about.image) onBuilt(about);
+    if (started) onEnded(about);
     return image;
   }
 

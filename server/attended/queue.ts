@@ -5,6 +5,11 @@ export type Place =
   | { readonly state: 'queue'; readonly position: number }
   | { readonly state: 'initialize' | 'building' };
 
+export interface QueueNumbers {
+  readonly queued: number;
+  readonly running: number;
+}
+
 /** Builds that wait or run. A build that ended is in the folder of images and no more here. */
 export interface BuildQueue {
   /** Takes a plan unless it is there; when it says so, the plan survives a power cut. */
@@ -12,6 +17,7 @@ export interface BuildQueue {
   place(hash: string): Promise<Place | undefined>;
   /** There is somebody to do the work. */
   alive(): Promise<boolean>;
+  count(): Promise<QueueNumbers>;
   /** Everything unfinished, as after a restart. */
   pending(): Promise<readonly Plan[]>;
   close(): Promise<void>;

@@ -35,6 +35,8 @@ function follow(child: ChildProcess) {
   return {
     child,
     ended,
+    /** What it printed so far. */
+    output: () => seen.stdout,
     /** The address it prints once it listens; rejects when it ends instead. */
     url: async (): Promise<string> => {
       const failed = ended.then((end) => Promise.reject(new Error(`ended with ${end.code}: ${end.stderr}`)));

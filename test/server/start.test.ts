@@ -61,6 +61,18 @@ describe('the program ends with 2 and says what is wrong', () => {
     ['the port is text', { port: '8151', updates_dir: '.' }, [], ['port', 'whole number', '"8151"']],
     ['the port is out of range', { port: 65_536, updates_dir: '.' }, [], ['port', '65535', '65536']],
     ['a setting is not known', { port: 0, updates_dir: '.', prot: 1 }, [], ['"prot"', 'port, updates_dir, host']],
+    [
+      'the metrics have no port',
+      { port: 0, updates_dir: '.', metrics: {} },
+      [],
+      ['metrics should be', '{"port":9151}'],
+    ],
+    [
+      'the metrics have an unknown key',
+      { port: 0, updates_dir: '.', metrics: { port: 0, path: '/' } },
+      [],
+      ['metrics should'],
+    ],
     ['the folder is missing', { port: 0, updates_dir: '/no/such/folder' }, [], ['/no/such/folder', 'ENOENT']],
     ['the folder is a file', { port: 0, updates_dir: '/dev/null' }, [], ['/dev/null', 'folder']],
     ['the settings file is missing', '', ['--settings', '/no/such/file'], ['/no/such/file', 'ENOENT']],

@@ -13,14 +13,20 @@ export const installer = join(repo, 'setup/install.sh');
 /** Programs that install.sh calls: they note the call, then do as much of it as a folder allows. */
 const programs: Readonly<Record<string, string>> = {
   id: `case $1 in -u) echo "\${FAKE_UID:-0}" ;; *) echo somebody ;; esac`,
-  node: `echo "\${FAKE_NODE:-v20.19.2}"`,
+  node: `case $1 in --version) echo "\${FAKE_NODE:-v20.19.2}" ;; *) exec "${process.execPath}" "$@" ;; esac`,
+  // A power cut, as far as files see it: nothing is renamed any more, and who asked for it is gone.
+  mv: `if [ -n "\${FAKE_CUT:-}" ]; then
+      echo x >>"$OPQ_ROOT/../renames"
+      [ "$(wc -l <"$OPQ_ROOT/../renames")" -le "$FAKE_CUT" ] || { kill -KILL $PPID; exit 1; }
+    fi
+    exec /bin/mv "$@"`,
   cron: ':',
   systemctl: ':',
   'dpkg-query': 'test ! -e "$OPQ_ROOT/usr/bin/opq-updater" || echo installed',
   'apt-get': `for deb; do :; done
     case $* in
       update) ;;
-      *remove*|*purge*) rm -r "$OPQ_ROOT/usr" ;;
+      *remove*|*purge*) rm -r "$OPQ_ROOT/usr/bin" "$OPQ_ROOT/usr/lib" "$OPQ_ROOT/usr/share" ;;
       *.deb)
         if [ -n "\${FAKE_NO_LISTS:-}" ] && [ ! -e "$OPQ_ROOT/tried" ]; then : >"$OPQ_ROOT/tried"; exit 100; fi
         dpkg-deb -x "$deb" "$OPQ_ROOT"
@@ -65,7 +71,7 @@ export function emptyBox(osRelease = trixie) {
       const lines = existsSync(calls) ? readFileSync(calls, 'utf8').trimEnd().split('\n') : [];
       rmSync(calls, { force: true });
       return lines
-        .filter((line) => !/^(id|node|dpkg-query) |^opq-updater (help|keys list)/.test(line))
+        .filter((line) => !/^(id|node|dpkg-query|mv) |^opq-updater (help|keys list)/.test(line))
         .map((line) => line.replace(/ -o Dpkg::\S+/g, ''));
     },
     /** @param how `typed`: in a terminal, with somebody who types that */

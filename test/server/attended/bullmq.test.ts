@@ -61,6 +61,14 @@ describe.runIf(engine !== undefined)('With a queue on a Redis server', () => {
 
   it('says that there is no worker while there is none', async () => {
     expect((await ask({})).status).toBe(502);
+    expect((await shop.attended.numbers()).queue).toEqual({ queued: 0, running: 0, alive: false });
+  });
+
+  it('tells who watches it that the engine does not answer, and goes on when it does', async () => {
+    redis.kill('SIGSTOP');
+    expect((await shop.attended.numbers()).queue).toBeUndefined();
+    redis.kill('SIGCONT');
+    expect((await shop.attended.numbers()).queue).toMatchObject({ running: 0 });
   });
 
   it('builds once what is asked for fifty times, by two workers, and goes on when one is killed in the middle', async () => {
@@ -102,6 +110,8 @@ describe.runIf(engine !== undefined)('With a queue on a Redis server', () => {
     await shop.stop();
     shop = await openShop(more, { root });
     expect((await answer(taken.at(-1)!.json.request_hash)).status).toBe(202);
+    const { queue } = await shop.attended.numbers();
+    expect(queue!.queued + queue!.running).toBe(5);
     child.kill('SIGCONT');
     await expect
       .poll(async () => (await answer(taken.at(-1)!.json.request_hash)).status, { timeout: 50_000 })

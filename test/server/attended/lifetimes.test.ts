@@ -2,6 +2,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { until } from '../../support/until.ts';
 import { base } from './contract.ts';
 import { dialects, openShop, type Shop } from './shop.ts';
 
@@ -12,8 +13,12 @@ const dayMs = 24 * hourMs;
 
 let shop: Shop;
 afterEach(() => shop.close());
-const build = async (packages: readonly string[], more: object = {}) =>
-  (await shop.post(path, { ...whole, packages, ...more })).json;
+/** Asked for, and done: on a busy machine the first answer may come before that. */
+const build = async (packages: readonly string[], more: object = {}) => {
+  const { json } = await shop.post(path, { ...whole, packages, ...more });
+  await until('the end of the build', async () => (await status(json)) !== 202);
+  return json;
+};
 const status = async ({ request_hash }: { request_hash: string }) => (await shop.get(`${path}/${request_hash}`)).status;
 const folders = () => readdir(join(shop.root, 'cache/images'));
 const noise = (seed: number) =>

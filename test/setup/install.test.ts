@@ -125,6 +125,17 @@ describe.each([['dash'], ['bash', '--posix']].map((shell) => ({ shell, name: she
       );
     });
 
+    it('takes a schedule away that the page has set, which would go on beside cron', () => {
+      const box = emptyBox();
+      box.install(['--deb', deb], {}, how);
+      box.put('var/lib/opq-updater/settings.json', '{"schedule": "0 3 * * *"}');
+      box.config({ ...box.config(), schedule: null });
+      const { status, stderr } = box.install(['--deb', deb, '--schedule', 'cron'], {}, how);
+      // The program that stands in for the updater does not know of the page; ours takes it away.
+      expect(box.called()).toContain('opq-updater config set schedule null');
+      expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringContaining('could not be switched off') });
+    });
+
     it('leaves the daemon as the scheduler when its schedule cannot be switched off', () => {
       const box = emptyBox();
       const { status, stderr } = box.install(['--deb', deb, '--schedule', 'cron'], { FAKE_NO_NULL: '1' }, how);

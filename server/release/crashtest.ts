@@ -30,7 +30,7 @@ otherwise. Exit code 6 when anything of this is unsafe. A signature is not neede
     const maxStops = stopsFrom(stopsText);
     const began = performance.now();
     const { result, request } = await rehearse<CrashTested>(path, root, { task: 'crashtest', maxStops, program });
-    const { whole, commands, stops, states, outsideBy, varying } = result;
+    const { whole, commands, stops, states, varying } = result;
     const unsafe = findings(result);
     const refused = objections(whole, request, commands.length);
     const points = commands.length + 1;
@@ -43,7 +43,6 @@ otherwise. Exit code 6 when anything of this is unsafe. A signature is not neede
         ['took', `${((performance.now() - began) / 1000).toFixed(1)} s`],
         ...unsafe.map((one) => ['UNSAFE', printable(findingText(one, commands))] as const),
         ...refused.map(({ code, why }) => ['REFUSED', printable(`${code} ${why}`)] as const),
-        ['outside', printable(outsideText(outsideBy, commands))],
         ['not compared', printable(varying.join('\n'))],
         ['verdict', safe ? 'safe: cut off anywhere, the box is whole again' : 'not safe'],
       ]),
@@ -61,10 +60,6 @@ otherwise. Exit code 6 when anything of this is unsafe. A signature is not neede
           what,
         })),
         refused: refused.map(({ code, why }) => ({ code, message: why })),
-        outside: Object.entries(outsideBy).map(([outside, step]) => ({
-          path: outside,
-          ...stepJson({ step }, commands),
-        })),
         varying,
       },
       exit: safe ? 0 : unsafeExit,
@@ -80,30 +75,36 @@ function stopsFrom(text: string): number {
 
 interface Finding {
   readonly kind: 'not undone' | 'not repeatable';
-  readonly what: string;
+  readonly what: readonly string[];
   /** Stops in a row that find the same, by the number of the command that comes next. */
   readonly first: number;
   readonly last: number;
 }
 
-/** One entry for what many stops in a row find. */
+/** One entry for what the same stops in a row find. */
 function findings({ stops }: CrashTested): Finding[] {
-  const open = new Map<Finding['kind'], Finding>();
-  const all: Finding[] = [];
+  let open = new Map<string, Finding>();
+  const closed: Finding[] = [];
   for (const { step, notUndone, again } of stops) {
-    const now = { 'not undone': notUndone.join('\n') || null, 'not repeatable': again } as const;
-    for (const kind of ['not undone', 'not repeatable'] as const) {
-      const [what, before] = [now[kind], open.get(kind)];
-      open.delete(kind);
-      if (what === null) continue;
-      const same = before?.what === what;
-      const finding = { kind, what, first: same ? before.first : step, last: step };
-      if (same) all[all.indexOf(before)] = finding;
-      else all.push(finding);
-      open.set(kind, finding);
-    }
+    const now = [
+      ...notUndone.map((what) => ({ kind: 'not undone', what }) as const),
+      ...(again === null ? [] : [{ kind: 'not repeatable', what: again } as const]),
+    ];
+    const going = new Map(
+      now.map(({ kind, what }) => {
+        const key = `${kind} ${what}`;
+        return [key, { kind, what: [what], first: open.get(key)?.first ?? step, last: step }];
+      }),
+    );
+    closed.push(...[...open].flatMap(([key, finding]) => (going.has(key) ? [] : [finding])));
+    open = going;
   }
-  return all;
+  const together = new Map<string, Finding>();
+  for (const one of [...closed, ...open.values()].sort((a, b) => a.first - b.first)) {
+    const key = [one.kind, one.first, one.last].join(' ');
+    together.set(key, { ...one, what: [...(together.get(key)?.what ?? []), ...one.what] });
+  }
+  return [...together.values()];
 }
 
 function findingText({ kind, what, first, last }: Finding, commands: readonly Command[]): string {
@@ -112,7 +113,7 @@ function findingText({ kind, what, first, last }: Finding, commands: readonly Co
     'not undone': 'these are not put back by an undo',
     'not repeatable': 'the script run again does not come out the same',
   };
-  return `after ${where(first - 1, commands)}, until ${until}: ${words[kind]}\n${what}`;
+  return `after ${where(first - 1, commands)}, until ${until}: ${words[kind]}\n${what.join('\n')}`;
 }
 
 function where(step: number, commands: readonly Command[]): string {
@@ -121,11 +122,6 @@ function where(step: number, commands: readonly Command[]): string {
   const file = command.file === null ? '' : ` of ${command.file}`;
   return `line ${command.line}${file} (command ${step}): ${command.text.split('\n')[0]}`;
 }
-
-const outsideText = (outsideBy: CrashTested['outsideBy'], commands: readonly Command[]): string =>
-  Object.entries(outsideBy)
-    .map(([path, step]) => `${path}, by ${where(step, commands)}`)
-    .join('\n');
 
 /** The command by its number: null = before the first, or after the last. */
 function stepJson({ step }: Pick<Stop, 'step'>, commands: readonly Command[]) {

@@ -25,17 +25,11 @@ const betweenRunsMs = 1100;
 export async function crashTest(request: Request, before: Tree, rehearsed: Describe): Promise<CrashTested> {
   const { commands, whole, found } = await undisturbed(request, before, rehearsed);
   const varying = await varyingPaths(request, before, found);
-  const outsideBy: Record<string, number> = {};
-  const outside = new Set(whole.differences.flatMap(({ path, outside }) => (outside ? [path] : [])));
   const states = new Map<string, Omit<Stop, 'step'>>();
   const stops: Stop[] = [];
   for (const step of chosen(commands.length + 1, request.maxStops)) {
     const stopped = await stopBefore(request, before, step);
     const paths = [...(await differencesOf(stopped, before))];
-    for (const [path] of paths) {
-      const text = pathText(path);
-      if (outside.has(text)) outsideBy[text] ??= step - 1;
-    }
     // Most commands change nothing: what is known of the state before is known of theirs.
     const state = JSON.stringify(paths.map(([path, { after }]) => [path, after?.what]));
     await leaveTree(request, 'stopped');
@@ -48,7 +42,7 @@ export async function crashTest(request: Request, before: Tree, rehearsed: Descr
     stops.push({ step, ...states.get(state)! });
     await removeTree(request, 'stopped');
   }
-  return { whole, commands, stops, states: states.size, outsideBy, varying: [...varying].map(pathText) };
+  return { whole, commands, stops, states: states.size, varying: [...varying].map(pathText) };
 }
 
 async function undisturbed(request: Request, before: Tree, rehearsed: Describe) {
@@ -134,6 +128,6 @@ async function runAgain(
   if (exitCode !== 0) return `it ends with ${exitCode}${lastLine(output)}`;
   const [first] = different;
   if (first === undefined) return null;
-  const more = different.length > 1 ? ` and ${different.length - 1} more paths` : '';
-  return `${pathText(first)}${more} not as of an uninterrupted run`;
+  const more = different.length > 1 ? ` and ${different.length - 1} more` : '';
+  return `${pathText(first)}${more}: other than what an uninterrupted run leaves`;
 }

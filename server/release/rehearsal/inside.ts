@@ -46,7 +46,7 @@ async function rehearsed(
   { tree, before, ended, callSteps = [] }: { tree: Tree; before: Tree; ended: Ended; callSteps?: readonly number[] },
 ): Promise<Rehearsed> {
   const texts = (await readFile(placesOf(request).calls, 'utf8')).split('\0').slice(0, -1);
-  const calls: Call[] = texts.map((text, n) => ({ step: callSteps[n] ?? 0, text }));
+  const calls: Call[] = texts.map((text, n) => ({ step: callSteps[n] ?? 0, text: text.trim() }));
   const versions = [before, tree].map(({ root }) => numberIn(join(root, request.versionPath)));
   const [installedBefore, installed] = (await Promise.all(versions)) as [number | null, number | null];
   const differences = describe(await differencesOf(tree, before), request);

@@ -81,8 +81,6 @@ export interface CrashTested {
   readonly stops: readonly Stop[];
   /** How many of these found the disk in a state of its own. */
   readonly states: number;
-  /** By path outside of what may be written: the command that wrote there first. */
-  readonly outsideBy: Readonly<Record<string, number>>;
   /** Paths that differ between two uninterrupted runs, such as what holds the time: not compared. */
   readonly varying: readonly string[];
 }

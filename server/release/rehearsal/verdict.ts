@@ -14,9 +14,9 @@ export function objections(run: Rehearsed, request: Request, lastStep: number): 
         code: 'INSTALL_SCRIPT_FAILED',
         why: `install_update.sh ended with ${exitCode ?? 'a signal'}${said ? `: ${said}` : ''}`,
       },
-    outside.length > 0 && {
+    outside[0] !== undefined && {
       code: 'WRITE_FAILED',
-      why: `${outside.length} paths outside of ${request.writable.join(', ')}: the box refuses to write them`,
+      why: `${outside[0].path}${outside.length > 1 ? ` and ${outside.length - 1} more` : ''}: outside of ${request.writable.join(', ')}, where the box refuses to write`,
     },
     installed !== request.version &&
       installed !== installedBefore && {

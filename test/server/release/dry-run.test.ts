@@ -1,0 +1,164 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { lookAt } from '../../support/whole-tree.ts';
+import { nameOf, newVersion, programPath, release, tempFolder, writeTree } from './program.ts';
+import { boxTree, document, mayRehearse, packageOf } from './rehearsal.ts';
+
+const dryRun = (path: string, box: string) => document(['dry-run', path, '--root', box]);
+const setsVersion = 'cp VERSION /usr/local/box-config-daemon/VERSION';
+
+describe.skipIf(!mayRehearse)('opq-release dry-run', () => {
+  it('lists what is really different after an installation, and changes nothing of the box', () => {
+    const lines = [
+      'r=$' + '{OPQ_BOX_ROOT:-}',
+      'rm -rf $r/usr/local/box-config-daemon/*',
+      'cp -R part/. VERSION $r/usr/local/box-config-daemon/',
+      'rm -rf $r/etc/opq/old; mkdir $r/etc/opq/old; echo new >$r/etc/opq/old/new',
+      'echo "{ }" >$r/etc/opq/box.json; chmod 600 $r/etc/opq/mode; touch $r/etc/opq/same',
+      'ln -s box.json $r/etc/opq/link; mv $r/etc/opq/a $r/etc/opq/b',
+    ];
+    const part = { 'part/run.sh': '#!/bin/sh\n', 'part/deep/er/file': 'x'.repeat(5000) };
+    const names = ['old/gone', 'old/deep/gone', 'mode', 'same', 'a'].map((name) => [`etc/opq/${name}`, name]);
+    const box = boxTree({ ...Object.fromEntries(names), 'usr/local/box-config-daemon/old.sh': '#!/bin/sh\n' });
+    mkdirSync(join(box, 'etc/systemd/system'), { recursive: true });
+    const path = packageOf(lines, part);
+    const before = lookAt(box, ['.']);
+    const { exit, changes, would_hold, version_after } = dryRun(path, box);
+    expect([exit, would_hold, version_after]).toEqual([0, true, newVersion]);
+    expect(lookAt(box, ['.'])).toEqual(before);
+
+    const installed = tempFolder();
+    cpSync(box, installed, { recursive: true });
+    execFileSync('tar', ['-xjf', path, '-C', installed, '--one-top-level=unpacked', '--strip-components=1']);
+    const cwd = join(installed, 'unpacked');
+    execFileSync('bash', ['./install_update.sh'], { cwd, env: { PATH: process.env.PATH, OPQ_BOX_ROOT: installed } });
+    execFileSync('rm', ['-r', cwd]);
+    expect(
+      changes.map(({ path, kind, what, bytes, bytes_before }: Record<string, unknown>) => [
+        path,
+        kind,
+        what,
+        bytes,
+        bytes_before,
+      ]),
+    ).toEqual(differences(box, installed));
+  });
+
+  it('names what lies outside of what the box lets a script write, by its configuration and the package', () => {
+    const lines = ['mkdir -p /srv/a /srv/b', 'echo 1 >/srv/a/1', 'echo 2 >/srv/b/2', 'echo 3 >/etc/hosts', setsVersion];
+    const config = { writable_paths: ['/usr/local/box-config-daemon', '/srv/a'] };
+    const box = boxTree({ 'etc/opq/updater_config.json': JSON.stringify(config), 'etc/hosts': 'old\n' });
+    const outside = (files: Record<string, string>) => {
+      const { exit, changes, reasons } = dryRun(packageOf(lines, files), box);
+      const paths = changes.filter((one: { outside: boolean }) => one.outside).map((one: { path: string }) => one.path);
+      return { exit, paths, codes: reasons.map(({ code }: { code: string }) => code) };
+    };
+    expect(outside({})).toEqual({ exit: 6, paths: ['/etc/hosts', '/srv/b', '/srv/b/2'], codes: ['WRITE_FAILED'] });
+    expect(outside({ 'update.json': '{"writable_paths": ["/srv/b"]}' }).paths).toEqual(['/etc/hosts']);
+  });
+
+  it('says what the box would put the release back for', () => {
+    const codes = (...lines: string[]) => {
+      const { exit, reasons } = dryRun(packageOf(lines), boxTree());
+      return [exit, ...reasons.map(({ code }: { code: string }) => code)];
+    };
+    expect(codes('true')).toEqual([0]); // the box writes VERSION then
+    expect(codes('echo 7 >/usr/local/box-config-daemon/VERSION')).toEqual([6, 'WRONG_VERSION_INSTALLED']);
+    expect(codes(setsVersion, 'false')).toEqual([6, 'INSTALL_SCRIPT_FAILED']);
+    // It is a mount of its own, on a box as here.
+    expect(codes(setsVersion, 'rm -rf /etc/opq')).toEqual([6, 'INSTALL_SCRIPT_FAILED']);
+    expect(codes(setsVersion, '/sbin/poweroff')).toEqual([6, 'SCRIPT_SHUT_DOWN']);
+    expect(codes(setsVersion, 'echo {} >/etc/opq/updater_config.json')).toEqual([6, 'WRITE_FAILED']);
+    expect(codes(setsVersion, 'sudo -n systemctl mask opq-updater.service')).toEqual([6, 'UPDATER_TAMPERED']);
+    expect(codes(setsVersion, 'mount -o remount,rw /')).toEqual([6, 'PATH_NOT_UNDOABLE']);
+  });
+
+  it('ends when the script takes longer than the box lets it, with all that it started', () => {
+    const box = boxTree({ 'etc/opq/updater_config.json': '{"script_timeout_s": 2}' });
+    const mark = `sleep 3${process.pid}.5`;
+    expect(dryRun(packageOf([`setsid ${mark} &`, 'sleep 1000']), box).reasons[0].code).toBe('INSTALL_TIMED_OUT');
+    expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })).not.toContain(mark);
+  });
+
+  it('keeps the script away from this machine', () => {
+    const folder = tempFolder();
+    const file = join(writeTree(folder, { kept: 'kept' }), 'kept');
+    const box = boxTree();
+    symlinkOut(box, folder);
+    const lines = [
+      `! rm ${file}`,
+      `! cat ${file}`,
+      `! rm ${programPath}`,
+      '! echo 1 >/proc/sys/vm/drop_caches',
+      '! chroot / true',
+      '! /usr/bin/unshare --user true',
+      '[ "$(ls /proc | grep -c "^[0-9]")" -lt 12 ]',
+      '[ "$(ls /proc/self/net/dev_mcast /proc/net/route | wc -l)" = 2 ]; [ "$(wc -l </proc/net/route)" -le 1 ]',
+      '! rm /srv/out/kept',
+      setsVersion,
+    ];
+    expect(dryRun(packageOf(lines), box)).toMatchObject({ exit: 0, reasons: [] });
+    expect(readFileSync(file, 'utf8')).toBe('kept');
+  });
+
+  it('reads the package as a box does before anything of it runs', () => {
+    const path = join(tempFolder(), nameOf(newVersion));
+    writeFileSync(path, '<html>Log in</html>');
+    const { exit, code } = release(['dry-run', path, '--root', boxTree()]);
+    expect([exit, code]).toEqual([4, 'ARCHIVE_CORRUPT']);
+  });
+
+  it('takes no box that it could write to, none that is misconfigured, and none whose paths lead elsewhere', () => {
+    const path = packageOf([setsVersion]);
+    const ends = (box: string) => {
+      const { exit, code } = release(['dry-run', path, '--root', box]);
+      return [exit, code];
+    };
+    expect(ends('/')).toEqual([2, 'USAGE']);
+    expect(ends(join(boxTree(), 'nothing'))).toEqual([2, 'NOT_FOUND']);
+    expect(ends(boxTree({ 'etc/opq/updater_config.json': '{"services": 1}' }))).toEqual([2, 'CONFIG_INVALID']);
+    expect(ends(boxTree({ 'etc/opq/updater_config.json': '{"writable_paths": ["/etc"]}' }))).toEqual([
+      4,
+      'PATH_NOT_UNDOABLE',
+    ]);
+    const box = boxTree();
+    execFileSync('sh', ['-c', 'mv etc/opq etc/opq2 && ln -s opq2 etc/opq'], { cwd: box });
+    expect(ends(box)).toEqual([4, 'PATH_NOT_UNDOABLE']);
+  });
+
+  it('says what is missing where no namespace is allowed, and runs nothing', () => {
+    const path = packageOf([setsVersion]);
+    const none = 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"';
+    const args = ['--user', '--map-root-user', 'sh', '-c', none, 'sh', process.execPath, programPath];
+    expect(() => execFileSync('unshare', [...args, 'dry-run', path, '--root', boxTree()], { stdio: 'pipe' })).toThrow(
+      /NOT_PERMITTED .*user namespace/,
+    );
+  });
+});
+
+/** A link that leads out of the tree, for whoever follows it. */
+function symlinkOut(box: string, folder: string): void {
+  mkdirSync(join(box, 'srv'));
+  execFileSync('ln', ['-s', folder, join(box, 'srv/out')]);
+}
+
+/** The same list, made by comparing two whole trees. */
+function differences(before: string, after: string): unknown[] {
+  const look = (root: string, path: string) => {
+    const stat = lstatSync(join(root, path), { throwIfNoEntry: false });
+    if (!stat) return undefined;
+    const what = stat.isFile() ? 'file' : stat.isDirectory() ? 'folder' : 'link';
+    const content = stat.isFile() ? readFileSync(join(root, path), 'latin1') : '';
+    return { what, bytes: content.length, all: [what, stat.mode, content].join(' ') };
+  };
+  const names = (root: string) => readdirSync(root, { recursive: true, encoding: 'utf8' });
+  const all = [...new Set([...names(before), ...names(after)])].sort();
+  return all.flatMap((path) => {
+    const [was, is] = [look(before, path), look(after, path)];
+    if (was?.all === is?.all) return [];
+    const kind = was === undefined ? 'added' : is === undefined ? 'removed' : 'changed';
+    return [[`/${path}`, kind, (is ?? was)!.what, is?.bytes ?? 0, was?.bytes ?? 0]];
+  });
+}

@@ -7,6 +7,9 @@ shift 3
 # To read alone: some files in there are this machine's.
 mount -t proc -o ro,nosuid,nodev,noexec proc "$tree/proc"
 mount --rbind "$dev" "$tree/dev"
+# So that nothing in there is exchanged; what is noted is a mount of its own.
+mount -o remount,bind,ro "$tree/dev"
+mount --bind "$dev/opq-release/calls" "$tree/dev/opq-release/calls"
 for folder in tmp var/tmp; do mount -t tmpfs -o mode=1777 tmpfs "$tree/$folder"; done
 # As on a box each is a mount of its own: it can be emptied, not removed.
 for folder; do

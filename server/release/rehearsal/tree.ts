@@ -49,7 +49,7 @@ export async function layOut(request: Request): Promise<Tree> {
   }
   await writeFile(join(own, 'steps.sh'), stepsProgram);
   await writeFile(join(own, 'restore.sh'), restoreProgram);
-  for (const name of ['null', 'zero', 'full', 'random', 'urandom', 'tty']) {
+  for (const name of ['null', 'zero', 'full', 'random', 'urandom']) {
     await writeFile(join(dev, name), '');
     await mount(['--bind', `/dev/${name}`, join(dev, name)]);
   }
@@ -65,16 +65,8 @@ export async function layOut(request: Request): Promise<Tree> {
     const lower = [/bin$/.test(at) ? programs : [], host ?? [], (await exists(join(box, at))) ? join(box, at) : []];
     tools.push({ at, lower: lower.flat(), written: [] });
   }
-  for (const at of ['dev', 'proc', 'tmp', 'var/tmp', ...tools.map((tool) => tool.at)]) await mustBePlain(bare.root, at);
   const layers = [...bare.layers, ...(await mountLayers(request, 'before', tools))];
   return { root: bare.root, layers };
-}
-
-/** What is mounted there would otherwise be mounted somewhere else. */
-async function mustBePlain(root: string, at: string): Promise<void> {
-  const place = join(root, at);
-  if ((await realpath(place).catch(() => undefined)) === place && (await lstat(place)).isDirectory()) return;
-  throw new UpdateError('USAGE', `/${at} of the box should be a folder, found a link or file on its path.`);
 }
 
 /** A tree of its own that begins as `base` is now; that one is not to be written to any more. */
@@ -82,7 +74,17 @@ export const treeOn = (request: Request, name: string, base: Tree): Promise<Tree
   mountTree(request, name, base.layers);
 
 async function mountTree(request: Request, name: string, layers: readonly Layer[]): Promise<Tree> {
-  return { root: join(placesOf(request).trees, name, 'root'), layers: await mountLayers(request, name, layers) };
+  const root = join(placesOf(request).trees, name, 'root');
+  const mounted = await mountLayers(request, name, layers);
+  for (const at of ['dev', 'proc', 'tmp', 'var/tmp']) await mustBePlain(root, at);
+  return { root, layers: mounted };
+}
+
+/** Behind a link, one of the box or one that a script left, something of this machine would be mounted over. */
+async function mustBePlain(root: string, at: string): Promise<void> {
+  const place = join(root, at);
+  if ((await realpath(place).catch(() => undefined)) === place && (await lstat(place)).isDirectory()) return;
+  throw new UpdateError('PATH_NOT_UNDOABLE', `/${at} should be a folder, found something else or a link on its path.`);
 }
 
 async function mountLayers(request: Request, name: string, layers: readonly Layer[]): Promise<Layer[]> {
@@ -92,6 +94,7 @@ async function mountLayers(request: Request, name: string, layers: readonly Laye
     const [upper, work] = ['written', 'work'].map((part) => join(folder, part, at.replaceAll('/', '-') || 'root'));
     for (const made of [upper!, work!, join(folder, 'root')]) await mkdir(made, { recursive: true });
     // Overlays for those who are root in a namespace alone: Linux 5.11.
+    if (at !== '') await mustBePlain(join(folder, 'root'), at);
     const options = `userxattr,lowerdir=${lower.join(':')},upperdir=${upper},workdir=${work}`;
     await mount(['-t', 'overlay', '-o', options, 'overlay', join(folder, 'root', at)]);
     mounted.push({ at, lower: [upper!, ...lower], written: [upper!, ...written] });

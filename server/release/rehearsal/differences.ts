@@ -13,7 +13,7 @@ interface Looks {
 export async function differencesOf(tree: Tree, before: Tree): Promise<Map<string, Looks>> {
   const found = new Map<string, Looks>();
   for (const { at, written } of tree.layers) {
-    const at_ = at === '' ? '' : `${at}/`;
+    const prefix = at === '' ? '' : `${at}/`;
     const names = (root: string, path: string) => namesIn(join(root, at), path);
 
     /** Only what was written into can differ; what it hides of the box is gone. */
@@ -27,7 +27,7 @@ export async function differencesOf(tree: Tree, before: Tree): Promise<Map<strin
           before: isFolder(was) ? await lookAt(join(before.root, at), child) : undefined,
           after: isFolder(is) ? await lookAt(join(tree.root, at), child) : undefined,
         };
-        if (looks.before?.what !== looks.after?.what) found.set(at_ + child, looks);
+        if (looks.before?.what !== looks.after?.what) found.set(prefix + child, looks);
         await below(child, looks);
       }
     };

@@ -24,6 +24,7 @@ export async function inNamespace<T>(program: string, requestFile: string): Prom
     { stdio: ['pipe', 'pipe', 'pipe'] },
   );
   let cancelled = false;
+  let entered = false;
   const cancel = () => {
     cancelled = true;
     child.kill('SIGKILL');
@@ -36,13 +37,16 @@ export async function inNamespace<T>(program: string, requestFile: string): Prom
     const ended = new Promise((resolve, reject) => child.once('close', resolve).once('error', reject));
     child.stdout.once('data', () =>
       mapOwners(child.pid!).then(
-        () => child.stdin.write('go\n'),
+        () => {
+          entered = true;
+          child.stdin.write('go\n');
+        },
         (error) => child.stdin.destroy(error),
       ),
     );
     const [answer] = await Promise.all([text(child.stdout), ended]);
     if (cancelled) throw new UpdateError('CANCELLED', 'Stopped by a signal; nothing was changed.');
-    return answerIn(answer, await said);
+    return answerIn(answer.trim(), entered, await said);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new UpdateError('NOT_FOUND', '"unshare" of util-linux is not installed here; this works on Linux alone.');
@@ -68,8 +72,8 @@ async function mapOwners(pid: number): Promise<void> {
   }
 }
 
-function answerIn<T>(answer: string, said: string): T {
-  const json = answer.trim();
+function answerIn<T>(json: string, entered: boolean, said: string): T {
+  if (json === '' && entered) throw new UpdateError('INTERNAL', `The rehearsal broke off: ${said.trim().slice(-500)}`);
   if (json === '') {
     const why = said.trim().split('\n')[0] || 'it ended without a word';
     throw new UpdateError(

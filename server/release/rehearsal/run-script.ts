@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import enterProgram from './enter.sh';
 import type { Command, Request } from './rehearsal.ts';
@@ -16,15 +17,11 @@ export interface Ended {
 const environment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_MESSAGES: 'C' };
 const maxOutput = 64 * 1024;
 
-/**
- * Runs install_update.sh in a tree as a box does: by bash, in the unpacked folder.
- * @param before is told of each command, numbered from 1, before it runs; false = the power goes in that moment
- */
-export async function runScript(
-  request: Request,
-  tree: Tree,
-  before?: (command: Command, step: number) => boolean,
-): Promise<Ended> {
+/** Is told of each command, numbered from 1, before it runs; false = the power goes in that moment. */
+type Watch = (command: Command, step: number) => boolean;
+
+/** Runs install_update.sh in a tree as a box does: by bash, in the unpacked folder. */
+export async function runScript(request: Request, tree: Tree, before?: Watch): Promise<Ended> {
   await writeFile(placesOf(request).calls, '');
   // Not by `exec`: the first process of a namespace cannot be killed by those in it.
   const program = `cd '${request.folder.replaceAll("'", "'\\''")}' && bash ./install_update.sh; exit $?`;
@@ -41,7 +38,7 @@ export const runRestore = (request: Request, tree: Tree): Promise<Ended> =>
 async function runIn(
   request: Request,
   tree: Tree,
-  how: { program: string; writable: readonly string[]; before?: Parameters<typeof runScript>[2] },
+  how: { program: string; writable: readonly string[]; before?: Watch | undefined },
 ): Promise<Ended> {
   const child = spawn(
     'unshare',
@@ -60,7 +57,7 @@ async function runIn(
       output = (output + text).slice(-maxOutput);
     });
   }
-  if (how.before) answerSteps(child.stdio[3] as import('node:net').Socket, how.before);
+  if (how.before) answerSteps(child.stdio[3] as Socket, how.before);
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
@@ -75,7 +72,7 @@ async function runIn(
 }
 
 /** One byte is the answer, as more could be read by two at once. */
-function answerSteps(socket: import('node:net').Socket, before: NonNullable<Parameters<typeof runScript>[2]>): void {
+function answerSteps(socket: Socket, before: Watch): void {
   let rest = '';
   let step = 0;
   // Killed while it waits: that is what was asked for.

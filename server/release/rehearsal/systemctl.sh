@@ -16,9 +16,9 @@ for unit in $units; do
     case $verb in
         enable | reenable)
             [ -e "$file" ] || { echo "Unit $unit does not exist." >&2; exit 1; }
-            for target in $(sed -n 's/^WantedBy=//p' "$file"); do
+            sed -n 's/^WantedBy=//p' "$file" | tr ' ' '\n' | while read -r target; do
                 mkdir -p "$folder/$target.wants" && ln -sfn "$file" "$folder/$target.wants/$unit" || exit 1
-            done
+            done || exit 1
             ;;
         disable) rm -f "$folder"/*.wants/"$unit" || exit 1 ;;
         mask) ln -sfn /dev/null "$folder/$unit" || exit 1 ;;

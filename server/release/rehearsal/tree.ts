@@ -56,17 +56,19 @@ export async function layOut(request: Request): Promise<Tree> {
   for (const [name, to] of Object.entries({ fd: '', stdin: '/0', stdout: '/1', stderr: '/2' })) {
     await symlink(`/proc/self/fd${to}`, join(dev, name));
   }
-  const bare = await mountTree(request, 'before', [{ at: '', lower: [box, below], written: [] }]);
-  const tools: Layer[] = [];
+  const root = join(trees, 'before/root');
+  // Nothing is ever written to this one: the others lie on what it lies on.
+  const layers: Layer[] = [{ at: '', lower: [box, below], written: [] }];
+  await mountTree(request, 'before', layers);
   for (const at of toolFolders) {
-    const stat = await lstat(join(bare.root, at)).catch(() => undefined); // neither here nor on the box
+    const stat = await lstat(join(root, at)).catch(() => undefined); // neither here nor on the box
     if (!stat?.isDirectory()) continue;
     const host = await realpath(`/${at}`).catch(() => undefined); // the box has one, this machine has not
     const lower = [/bin$/.test(at) ? programs : [], host ?? [], (await exists(join(box, at))) ? join(box, at) : []];
-    tools.push({ at, lower: lower.flat(), written: [] });
+    layers.push({ at, lower: lower.flat(), written: [] });
   }
-  const layers = [...bare.layers, ...(await mountLayers(request, 'before', tools))];
-  return { root: bare.root, layers };
+  await mountLayers(request, 'before', layers.slice(1));
+  return { root, layers };
 }
 
 /** A tree of its own that begins as `base` is now; that one is not to be written to any more. */
@@ -93,8 +95,8 @@ async function mountLayers(request: Request, name: string, layers: readonly Laye
   for (const { at, lower, written } of layers) {
     const [upper, work] = ['written', 'work'].map((part) => join(folder, part, at.replaceAll('/', '-') || 'root'));
     for (const made of [upper!, work!, join(folder, 'root')]) await mkdir(made, { recursive: true });
-    // Overlays for those who are root in a namespace alone: Linux 5.11.
     if (at !== '') await mustBePlain(join(folder, 'root'), at);
+    // Its attributes are those that whoever is root in a namespace alone may set.
     const options = `userxattr,lowerdir=${lower.join(':')},upperdir=${upper},workdir=${work}`;
     await mount(['-t', 'overlay', '-o', options, 'overlay', join(folder, 'root', at)]);
     mounted.push({ at, lower: [upper!, ...lower], written: [upper!, ...written] });

@@ -59,20 +59,18 @@ describe.skipIf(!mayRehearse)('opq-release dry-run', () => {
     expect(outside({ 'update.json': '{"writable_paths": ["/srv/b"]}' }).paths).toEqual(['/etc/hosts']);
   });
 
-  it('says what the box would put the release back for', () => {
-    const codes = (...lines: string[]) => {
-      const { exit, reasons } = dryRun(packageOf(lines), boxTree());
-      return [exit, ...reasons.map(({ code }: { code: string }) => code)];
-    };
-    expect(codes('true')).toEqual([0]); // the box writes VERSION then
-    expect(codes('echo 7 >/usr/local/box-config-daemon/VERSION')).toEqual([6, 'WRONG_VERSION_INSTALLED']);
-    expect(codes(setsVersion, 'false')).toEqual([6, 'INSTALL_SCRIPT_FAILED']);
-    // It is a mount of its own, on a box as here.
-    expect(codes(setsVersion, 'rm -rf /etc/opq')).toEqual([6, 'INSTALL_SCRIPT_FAILED']);
-    expect(codes(setsVersion, '/sbin/poweroff')).toEqual([6, 'SCRIPT_SHUT_DOWN']);
-    expect(codes(setsVersion, 'echo {} >/etc/opq/updater_config.json')).toEqual([6, 'WRITE_FAILED']);
-    expect(codes(setsVersion, 'sudo -n systemctl mask opq-updater.service')).toEqual([6, 'UPDATER_TAMPERED']);
-    expect(codes(setsVersion, 'mount -o remount,rw /')).toEqual([4, 'PATH_NOT_UNDOABLE']);
+  it.each([
+    ['leaves VERSION alone, as the box writes it then', [0], 'true'],
+    ['leaves another VERSION', [6, 'WRONG_VERSION_INSTALLED'], 'echo 7 >/usr/local/box-config-daemon/VERSION'],
+    ['fails', [6, 'INSTALL_SCRIPT_FAILED'], 'false'],
+    ['removes a writable folder, which is a mount of its own', [6, 'INSTALL_SCRIPT_FAILED'], 'rm -rf /etc/opq'],
+    ['switches the box off', [6, 'SCRIPT_SHUT_DOWN'], '/sbin/poweroff'],
+    ["writes the updater's configuration", [6, 'WRITE_FAILED'], 'echo {} >/etc/opq/updater_config.json'],
+    ['masks the updater', [6, 'UPDATER_TAMPERED'], 'sudo -n systemctl mask opq-updater.service'],
+    ['makes the root writable', [4, 'PATH_NOT_UNDOABLE'], 'mount -o remount,rw /'],
+  ])('says what a box does with a script that %s', (_, expected, line) => {
+    const { exit, reasons } = dryRun(packageOf([line]), boxTree());
+    expect([exit, ...reasons.map(({ code }: { code: string }) => code)]).toEqual(expected);
   });
 
   it('ends when the script takes longer than the box lets it, with all that it started', () => {

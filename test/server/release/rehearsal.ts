@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { desk, newVersion, release, tempFolder, writeTree } from './program.ts';
+import { join } from 'node:path';
+import { newVersion, release, releaseJson, tempFolder, writeTree } from './program.ts';
 
 /** False where nobody may make a namespace, as in some containers: said aloud, as nothing is shown then. */
 export const mayRehearse = spawnSync('unshare', ['--user', '--map-root-user', '--mount', 'true']).status === 0;
@@ -12,7 +13,9 @@ export const boxTree = (files: Readonly<Record<string, string>> = {}): string =>
 /** A package whose install_update.sh holds these lines, below `set -e`. */
 export function packageOf(lines: readonly string[], files: Readonly<Record<string, string>> = {}): string {
   const script = ['#!/bin/sh', 'set -e', ...lines, ''].join('\n');
-  return desk().build(newVersion, { ...files, 'install_update.sh': script });
+  const folder = tempFolder();
+  const content = writeTree(join(folder, 'content'), { ...files, 'install_update.sh': script });
+  return releaseJson(['build', content, '--out', join(folder, 'out'), '--version', String(newVersion)]).package;
 }
 
 /** The document of a verb, with its exit code. */

@@ -20,7 +20,8 @@ const safe = [
   'copy VERSION /usr/local/box-config-daemon/VERSION',
 ];
 
-describe.skipIf(!mayRehearse)('opq-release crashtest', () => {
+// Dozens of runs in namespaces, on a machine that may be busy.
+describe.skipIf(!mayRehearse)('opq-release crashtest', { timeout: 600_000 }, () => {
   it('finds nothing in a script that writes where it may, and the same whenever it runs', () => {
     const told = crashtest(safe);
     expect(told).toMatchObject({ exit: 0, safe: true, unsafe: [], refused: [], varying: ['/etc/opq/when'] });

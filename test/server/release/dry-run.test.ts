@@ -9,7 +9,8 @@ import { boxTree, document, mayRehearse, packageOf } from './rehearsal.ts';
 const dryRun = (path: string, box: string) => document(['dry-run', path, '--root', box]);
 const setsVersion = 'cp VERSION /usr/local/box-config-daemon/VERSION';
 
-describe.skipIf(!mayRehearse)('opq-release dry-run', () => {
+// Dozens of runs in namespaces, on a machine that may be busy.
+describe.skipIf(!mayRehearse)('opq-release dry-run', { timeout: 600_000 }, () => {
   it('lists what is really different after an installation, and changes nothing of the box', () => {
     const lines = [
       'r=$' + '{OPQ_BOX_ROOT:-}',

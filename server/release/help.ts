@@ -5,7 +5,8 @@ const common: Readonly<Record<string, Option>> = {
   help: { type: 'boolean', help: 'print this' },
 };
 
-const exitCodes = 'Exit codes: 0 done, 1 unexpected, 2 usage, 4 not trusted, 5 no space, 8 not permitted.';
+const exitCodes =
+  'Exit codes: 0 done, 1 unexpected, 2 usage, 4 not trusted, 5 no space,\n6 a box would put it back, 8 not permitted.';
 
 /** `opq-release --help` */
 export const overview = (verbs: Readonly<Record<string, Verb>>): string =>

@@ -11,9 +11,14 @@ export const maxPackageBytes = 512 * 1024 ** 2;
  * Reads a package as a box does after it has checked the signature.
  * @param chunks the package; the reader may stop early when it is refused
  * @param version that the file name says
+ * @param keep is given the decoded archive, which is not judged before the end
  * @throws UpdateError ARCHIVE_CORRUPT | ARCHIVE_REFUSED | VERSION_MISMATCH
  */
-export async function judgePackage(chunks: AsyncIterable<Uint8Array>, version: number): Promise<ArchiveContent> {
+export async function judgePackage(
+  chunks: AsyncIterable<Uint8Array>,
+  version: number,
+  keep: (decoded: Uint8Array) => Promise<void> | void = () => {},
+): Promise<ArchiveContent> {
   const stream = oneBzip2Stream();
   const archive = readArchive(version, defaultArchiveLimits);
   const size = sizeCheck();
@@ -21,7 +26,10 @@ export async function judgePackage(chunks: AsyncIterable<Uint8Array>, version: n
     size(chunk);
     stream.push(chunk);
   });
-  for await (const chunk of unpacked(watched)) archive.push(chunk);
+  for await (const chunk of unpacked(watched)) {
+    archive.push(chunk);
+    await keep(chunk);
+  }
   stream.end();
   return archive.end();
 }

@@ -24,6 +24,8 @@ export interface Outcome {
 export interface Tools {
   /** Seconds since the epoch. */
   readonly nowS: number;
+  /** The file that this process runs. */
+  readonly program: string;
 }
 
 export interface VerbOf<N extends string, O extends Readonly<Record<string, Option>>> {

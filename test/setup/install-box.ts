@@ -42,6 +42,8 @@ const programs: Readonly<Record<string, string>> = {
       config:set)
         if [ "$4" = null ] && [ -n "\${FAKE_NO_NULL:-}" ]; then exit 0; fi
         value=$4; [ "$value" = null ] || value="\\"$4\\""
+        # What the page has set it takes away, as the daemon does.
+        rm -f "$OPQ_ROOT/var/lib/opq-updater/settings.json"
         sed -i "s|\\"$3\\": [^,]*|\\"$3\\": $value|" "$config" ;;
     esac`,
 };
@@ -64,6 +66,7 @@ export function emptyBox(osRelease = trixie) {
   return {
     root,
     text,
+    put: (path: string, content: string) => put(join(root, path), content),
     has: (path: string) => existsSync(join(root, path)),
     config: () => JSON.parse(text('etc/opq/updater_config.json')) as Record<string, unknown>,
     /** What was called since the last look, but for questions. */

@@ -39,6 +39,16 @@ export async function imageNow(root: string, paths: readonly string[]): Promise<
   return image;
 }
 
+/** What one path is now; undefined when nothing is there. */
+export async function lookAt(root: string, path: string): Promise<Look | undefined> {
+  for await (const record of recordsOf(root, [path])) {
+    const [found, look] = parseRecord(record);
+    // A folder comes before what is in it.
+    return found === path ? look : undefined;
+  }
+  return undefined;
+}
+
 /** An image from its file; undefined when there is none, or not the whole of it. */
 export async function readImage(file: string): Promise<Image | undefined> {
   const bytes = await readFile(file).catch(() => undefined); // missing, or on a disk that fails: as good as none

@@ -82,7 +82,7 @@ export async function makeStore(root: string, parts: readonly Part[] = usualPart
       conflicts,
       to: store,
     };
-    await componentBuild.run(args as never, { nowS });
+    await componentBuild.run(args as never, { nowS, program: '' });
     await rm(source, { recursive: true });
   }
   await sign(root, nowS);
@@ -92,8 +92,8 @@ export async function makeStore(root: string, parts: readonly Part[] = usualPart
 /** Makes the index of a store again. */
 export async function sign(root: string, nowS: number, days = '30'): Promise<void> {
   const store = join(root, 'store');
-  await componentIndex.run({ STORE: store, days } as never, { nowS });
-  await componentSign.run({ STORE: store, key: join(root, 'key/private_key.pem') } as never, { nowS });
+  await componentIndex.run({ STORE: store, days } as never, { nowS, program: '' });
+  await componentSign.run({ STORE: store, key: join(root, 'key/private_key.pem') } as never, { nowS, program: '' });
 }
 
 export const settingsIn = (root: string) => ({

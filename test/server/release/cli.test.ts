@@ -10,6 +10,8 @@ const verbs = [
   'publish',
   'withdraw',
   'inspect',
+  'dry-run',
+  'crashtest',
   'component build',
   'component index',
   'component sign',

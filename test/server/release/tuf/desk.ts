@@ -31,7 +31,7 @@ async function run(verb: Verb, args: readonly string[], nowS: number): Promise<R
   const operands = verb.operands.map((name, n) => [name, positionals[n]]);
   try {
     const given = { ...Object.fromEntries(lists), ...values, ...Object.fromEntries(operands) };
-    return { exit: 0, ...(await verb.run(given, { nowS })), code: undefined };
+    return { exit: 0, ...(await verb.run(given, { nowS, program: '' })), code: undefined };
   } catch (thrown) {
     if (!(thrown instanceof UpdateError)) throw thrown;
     return { code: asUpdateError(thrown).code };

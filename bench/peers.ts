@@ -104,7 +104,12 @@ export const peers: Benchmark = {
         () => costOf(ourWay(setting, payload, payload.file, 'bzip2')),
         () => costOf(`rm -rf ${folder}/into; ${peer.install(payload, folder)}`),
       );
-      const words = { what: `${what}: time, against ${peer.name}`, against: peer.program, target: peer.target, unit: 's' };
+      const words = {
+        what: `${what}: time, against ${peer.name}`,
+        against: peer.program,
+        target: peer.target,
+        unit: 's',
+      };
       found.push(
         ratio(
           words,

@@ -1,7 +1,8 @@
 // npm run docs: what the documentation says and a table of the source knows. With --check it only compares.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { codesPage, controlPage } from './docs-tables.mjs';
 
 const check = process.argv.includes('--check');
 const repo = new URL('../', import.meta.url);
@@ -12,13 +13,15 @@ const pages = {
     execFileSync(process.execPath, ['dist/opq-updater.js', 'config', 'reference'], { cwd: repo, encoding: 'utf8' }),
   'docs/dependencies.md': () =>
     execFileSync(process.execPath, ['setup/dependencies.mjs'], { cwd: repo, encoding: 'utf8' }),
+  'docs/codes.md': async () => codesPage(await load('protocol/error-codes.ts'), await load('ui/cli/exit-codes.ts')),
+  'docs/control-api.md': async () => controlPage(await load('protocol/operations.ts')),
   'docs/update-steps.md': (page) => page.replace(/(?<=```mermaid\n)[^`]*/, diagram()),
 };
 
 for (const [name, make] of Object.entries(pages)) {
   const path = new URL(name, repo);
-  const old = readFileSync(path, 'utf8');
-  const text = make(old);
+  const old = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  const text = await make(old);
   if (text === old) continue;
   if (!check) writeFileSync(path, text);
   else {

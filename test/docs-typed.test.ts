@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { tempFolder } from './server/release/program.ts';
+import { tempFolder, writeTree } from './server/release/program.ts';
 
 const repo = fileURLToPath(new URL('..', import.meta.url));
 
@@ -12,11 +12,11 @@ function blocksOf(page: string): string[] {
   const text = readFileSync(join(repo, 'docs', page), 'utf8');
   const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block!);
   return blocks
-    .map((block) => block.replace(/^sudo .*\n/gm, ''))
+    .map((block) => block.replace(/^(sudo|npm|rsync) .*\n/gm, ''))
     .filter((block) => block !== '' && !block.includes('http://'));
 }
 
-/** A folder with the content of a release, and nothing else. */
+/** A folder with the content of a release, the tree of a box, and what a build leaves, and nothing else. */
 function publisher(): (block: string) => void {
   const folder = tempFolder();
   const bin = join(folder, '.bin');
@@ -24,8 +24,10 @@ function publisher(): (block: string) => void {
   const program = join(repo, 'dist/opq-release.js');
   chmodSync(program, 0o755);
   symlinkSync(program, join(bin, 'opq-release'));
-  mkdirSync(join(folder, 'content'));
-  writeFileSync(join(folder, 'content/install_update.sh'), '#!/bin/sh\n');
+  writeTree(join(folder, 'content'), { 'install_update.sh': '#!/bin/sh\n' });
+  writeTree(join(folder, 'box'), { 'etc/opq/updater_config.json': '{}', 'usr/local/box-config-daemon/VERSION': '1\n' });
+  writeTree(join(folder, 'triggering'), { 'install.sh': '#!/bin/sh\n' });
+  symlinkSync(join(repo, 'dist'), join(folder, 'dist'));
   return (block) => {
     // Releases are named by the second in which they are built.
     const lines = block.replace(/^package=/gm, 'sleep 1.1; package=');
@@ -37,20 +39,33 @@ function publisher(): (block: string) => void {
   };
 }
 
-/** Which blocks are typed one after the other. */
-const walks: Readonly<Record<string, readonly (readonly number[])[]>> = {
+/** Which blocks are typed one after the other in one folder, with what the page takes for granted between them. */
+const walks: Readonly<Record<string, readonly (readonly (number | string)[])[]>> = {
   'tuf.md': [[0, 1]],
   'keys.md': [
     [0, 1, 2],
     [0, 3],
   ],
+  'operator.md': [[0, 1, 2, 3]],
+  'package-author.md': [[0, 1, 2]],
+  'opq-release.md': [
+    [0, 1, 'cp packages/* .', 5, 6, 7, 10, 11, 12],
+    [1, 'cp packages/* .; opq-release build content --version 1550190999; opq-release keygen keys-2', 8, 9],
+    [2, 3, 4],
+    ['opq-release keygen keys', 13, 14, 15],
+  ],
 };
 
-it.each(Object.entries(walks))('does what %s tells to type', (page, orders) => {
-  const blocks = blocksOf(page);
-  expect([...new Set(orders.flat())].sort()).toEqual([...blocks.keys()]);
-  for (const order of orders) {
+it.each(Object.entries(walks).flatMap(([page, orders]) => orders.map((order) => [page, order] as const)))(
+  'does what %s tells to type, block by block: %s',
+  (page, order) => {
+    const blocks = blocksOf(page);
     const type = publisher();
-    for (const n of order) type(blocks[n]!);
-  }
+    for (const one of order) type(typeof one === 'string' ? one : blocks[one]!);
+  },
+);
+
+it.each(Object.entries(walks))('leaves out nothing of %s', (page, orders) => {
+  const typed = orders.flat().filter((one) => typeof one === 'number');
+  expect([...new Set(typed)].sort((a, b) => a - b)).toEqual([...blocksOf(page).keys()]);
 });

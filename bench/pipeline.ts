@@ -30,7 +30,7 @@ const judged = {
   signaturePath,
   keyPems,
   version: Number(version),
-  decodedPath: join(folder, 'decoded.tar'),
+  stagingPath: join(folder, 'staged'),
   maxUnpackedBytes: 2 ** 31,
   maxEntries: 100_000,
   ...(decoder ? { decoder } : {}),

@@ -4,7 +4,19 @@
  * memory, counts for nothing, or gets its name by a safe rename later.
  */
 import { randomUUID } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import {
   chmod,
   copyFile,
@@ -144,6 +156,10 @@ export const atOnce = {
   remove: (path: string): void => rmSync(path, { recursive: true, force: true }),
   makeFolder: mkdirSync,
   create: (path: string, mode: number): number => openSync(path, 'wx', mode),
+  openToRead: (path: string): number => openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW),
+  look: (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false }),
+  setMode: chmodSync,
+  rename: renameSync,
   write: writeSync,
   close: closeSync,
 } as const;

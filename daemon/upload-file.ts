@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { UploadView } from '../protocol/box-views.ts';
 import { UpdateError } from '../protocol/errors.ts';
 import { versionOfPackageName } from '../protocol/version.ts';
-import { exists, move, openRegular, remove, writeFileSafely } from './files.ts';
+import { exists, move, openRegular, writeFileSafely } from './files.ts';
 import { verifyTrusted } from './package/verify-trusted.ts';
 import { judgeRelease } from './steps/verify.ts';
 import type { Resident } from './tools.ts';
@@ -97,7 +97,7 @@ export async function judgeUpload(
         channel: 'detached',
         path: files.unverified,
         signaturePath: files.signature,
-        decodedPath: files.decoded,
+        stagingPath: null,
         version,
         maxUnpackedBytes: values.max_unpacked_bytes,
         maxEntries: values.max_entries,
@@ -113,6 +113,5 @@ export async function judgeUpload(
     return { signed_by: signedBy, sha256, unpacked_bytes: unpackedBytes, hardware, notes };
   } finally {
     worker.close();
-    await remove(files.decoded);
   }
 }

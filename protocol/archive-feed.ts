@@ -1,8 +1,15 @@
 import { corrupt } from './archive-errors.ts';
 import { UpdateError } from './errors.ts';
 
-/** What a walk through a stream asks for: bytes in one piece, bytes to pass over, or whatever comes until the end. */
-export type Need = { readonly take: number } | { readonly skip: number } | { readonly rest: true };
+/**
+ * What a walk through a stream asks for: bytes in one piece, bytes to pass over, bytes to pass on to whoever keeps them,
+ * or whatever comes until the end.
+ */
+export type Need =
+  | { readonly take: number }
+  | { readonly skip: number }
+  | { readonly pass: number }
+  | { readonly rest: true };
 
 /** A parser written as if it could wait for its bytes; answers to `rest` are chunks, an empty one is the end. */
 export type Walk<T> = Generator<Need, T, Buffer>;
@@ -10,18 +17,25 @@ export type Walk<T> = Generator<Need, T, Buffer>;
 /**
  * Runs a walk over chunks of any size. What is taken is copied: a caller may use its buffer again.
  * @param maxBytes cap on all bytes together
+ * @param keep gets what is passed on, piece by piece
  * @throws UpdateError ARCHIVE_CORRUPT (cut off), ARCHIVE_REFUSED (over the cap), and what the walk throws
  */
-export function feed<T>(walk: Walk<T>, maxBytes: number): { push(chunk: Uint8Array): void; end(): T } {
+export function feed<T>(
+  walk: Walk<T>,
+  maxBytes: number,
+  keep: (piece: Uint8Array) => void = () => {},
+): { push(chunk: Uint8Array): void; end(): T } {
   let failure: unknown;
   let asked = walk.next();
   let taken = Buffer.alloc(0);
   let missing = 0;
+  let passes = false;
   let totalBytes = 0;
 
   const begin = () => {
     const need = asked.value as Need;
-    missing = 'take' in need ? need.take : 'skip' in need ? need.skip : Number.POSITIVE_INFINITY;
+    missing = lengthOf(need);
+    passes = 'pass' in need;
     taken = Buffer.alloc('take' in need ? need.take : 0);
   };
   const answer = (bytes: Buffer) => {
@@ -35,6 +49,7 @@ export function feed<T>(walk: Walk<T>, maxBytes: number): { push(chunk: Uint8Arr
       if ('rest' in (asked.value as Need)) answer(piece);
       else {
         if (taken.length > 0) piece.copy(taken, taken.length - missing);
+        else if (passes) keep(piece);
         missing -= piece.length;
       }
       at += piece.length;
@@ -71,10 +86,17 @@ export function feed<T>(walk: Walk<T>, maxBytes: number): { push(chunk: Uint8Arr
   };
 }
 
+function lengthOf(need: Need): number {
+  if ('take' in need) return need.take;
+  if ('skip' in need) return need.skip;
+  return 'pass' in need ? need.pass : Number.POSITIVE_INFINITY;
+}
+
 export interface Cursor {
   position(): number;
   take(bytes: number): Walk<Buffer>;
   skip(bytes: number): Walk<void>;
+  pass(bytes: number): Walk<void>;
 }
 
 /** Asks for bytes and keeps count of them. */
@@ -89,6 +111,10 @@ export function cursor(): Cursor {
     *skip(bytes) {
       position += bytes;
       if (bytes > 0) yield { skip: bytes };
+    },
+    *pass(bytes) {
+      position += bytes;
+      if (bytes > 0) yield { pass: bytes };
     },
   };
 }

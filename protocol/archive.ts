@@ -8,8 +8,8 @@ import type { UpdateJson } from './update-json.ts';
 
 /**
  * The door for update packages: a decoded (plain) tar goes in as bytes, a list of clean entries or an UpdateError
- * comes out. This is the only tar parser of the system: who unpacks copies the byte ranges named here and never
- * looks at a header again, so there is no second parser to see another archive in the same bytes.
+ * comes out. This is the only tar parser of the system: who unpacks is told each entry by it and never looks at a
+ * header, so there is no second parser to see another archive in the same bytes.
  * Files and folders only; the rules and the attacks behind them: rows 20 to 27 of the threat table.
  */
 export interface ArchiveLimits {
@@ -43,20 +43,32 @@ export interface ArchiveContent {
   readonly updateJson: UpdateJson | undefined;
 }
 
+/** Who keeps the content while it streams past. What it was given counts for nothing until the whole is judged. */
+export interface ArchiveSink {
+  /** Judged by all that stands before its content. */
+  begin(entry: ArchiveEntry): void;
+  /** Of the file that began last. The caller uses the buffer again. */
+  content(bytes: Uint8Array): void;
+  /** Of the entry that began last. */
+  end(): void;
+}
+
 /**
  * Judges a decoded update package while it streams past; keeps headers, VERSION and update.json in memory, no more.
  * Shape: `push` every chunk in order, then `end` once. After a refusal every further call throws the same error.
  * @param expectedVersion the version that was offered; the top folder and VERSION must say the same
+ * @param sink gets every entry with its content, in the order of the archive
  * @throws UpdateError ARCHIVE_CORRUPT | ARCHIVE_REFUSED | VERSION_MISMATCH
  */
 export function readArchive(
   expectedVersion: number,
   limits: ArchiveLimits,
+  sink: ArchiveSink = { begin() {}, content() {}, end() {} },
 ): { push(chunk: Uint8Array): void; end(): ArchiveContent } {
-  return feed(walk(expectedVersion, limits), limits.maxUnpackedBytes);
+  return feed(walk(expectedVersion, limits, sink), limits.maxUnpackedBytes, sink.content);
 }
 
-function* walk(expectedVersion: number, limits: ArchiveLimits): Walk<ArchiveContent> {
+function* walk(expectedVersion: number, limits: ArchiveLimits, sink: ArchiveSink): Walk<ArchiveContent> {
   const at = cursor();
   const names = nameTree(expectedVersion, limits.maxEntries);
   const entries: ArchiveEntry[] = [];
@@ -70,9 +82,18 @@ function* walk(expectedVersion: number, limits: ArchiveLimits): Walk<ArchiveCont
     }
     const name = names.add(member.name, kind);
     const mode = kind === 'folder' ? (member.mode & 0o755) | 0o700 : (member.mode & 0o755) | 0o600;
-    if (name !== undefined) entries.push({ kind, name, mode, sizeBytes, offset: at.position() });
-    if (keptContent(name, kind, sizeBytes)) kept.set(name!, yield* at.take(sizeBytes));
-    else yield* at.skip(sizeBytes);
+    if (name !== undefined) {
+      const isKept = keptContent(name, kind, sizeBytes);
+      const entry: ArchiveEntry = { kind, name, mode, sizeBytes, offset: at.position() };
+      entries.push(entry);
+      sink.begin(entry);
+      if (isKept) {
+        const bytes = yield* at.take(sizeBytes);
+        kept.set(name, bytes);
+        sink.content(bytes);
+      } else yield* at.pass(sizeBytes);
+      sink.end();
+    } else yield* at.skip(sizeBytes);
     yield* at.skip(padding(sizeBytes));
   }
   yield* zerosToTheEnd();

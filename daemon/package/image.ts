@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
+import { join } from 'node:path';
 import { attendedInstallScript, proveImage } from '../../protocol/attended-image.ts';
 import { verifyIndex } from '../../protocol/component-index.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
 import { type IndexTrust, mustKnow } from '../channel/attended.ts';
-import { openRegular, readIfThere, remove } from '../files.ts';
+import { atOnce, openRegular, readIfThere } from '../files.ts';
 import { type VerifiedPackage, type VerifyJob, verify } from './verify.ts';
 
 /** What an image that was built on demand has to be proven by, beside the signature of its builder. */
@@ -37,21 +38,20 @@ export async function verifyImage(
     await prove(pack, proof);
     return { ...pack, script: attendedInstallScript };
   } catch (error) {
-    await pack.decoded.close();
-    await remove(job.decodedPath);
+    pack.staged?.discard();
     throw error;
   }
 }
 
-async function prove({ content, decoded }: VerifiedPackage, { indexPath, trust, wanted }: ImageProof): Promise<void> {
+async function prove({ content, staged }: VerifiedPackage, { indexPath, trust, wanted }: ImageProof): Promise<void> {
   const [bytes, signature] = await Promise.all([readIfThere(indexPath), readIfThere(`${indexPath}.sig`)]);
   if (bytes === undefined || signature === undefined) {
     throw new UpdateError('NOT_FOUND', `The component index ${indexPath} is not there any more.`);
   }
   const keys = trust.keyPems.map((pem) => parsePublicKey(pem));
   const index = verifyIndex(Buffer.from(bytes), signature, keys, trust.nowS);
-  const files = new Map(content.entries.map((entry) => [entry.name, entry]));
-  const sha256Of = (name: string) => rangeDigest(decoded.fd, files.get(name)!);
+  if (staged === null) throw new UpdateError('INTERNAL', 'The image was judged without its files.');
+  const sha256Of = (name: string) => fileDigest(join(staged.path, name));
   const { components, hasDefaults } = proveImage(content, sha256Of, index, mustKnow(trust.hardware));
   if (hasDefaults) {
     throw new UpdateError(
@@ -64,16 +64,24 @@ async function prove({ content, decoded }: VerifiedPackage, { indexPath, trust, 
     throw new UpdateError('COMPONENT_REFUSED', `The image is without ${missing}, which was asked for.`);
 }
 
-function rangeDigest(fd: number, { offset, sizeBytes }: { offset: number; sizeBytes: number }): string {
+function fileDigest(path: string): string {
+  const fd = atOnce.openToRead(path);
+  try {
+    return digestOf(fd);
+  } finally {
+    atOnce.close(fd);
+  }
+}
+
+function digestOf(fd: number): string {
   const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(Math.min(sizeBytes, 1024 * 1024));
-  for (let done = 0; done < sizeBytes; ) {
-    const read = readSync(fd, buffer, 0, Math.min(buffer.length, sizeBytes - done), offset + done);
-    if (read === 0) throw new UpdateError('ARCHIVE_CORRUPT', 'The decoded archive became shorter while it was read.');
+  const buffer = Buffer.allocUnsafe(256 * 1024);
+  for (let done = 0; ; ) {
+    const read = readSync(fd, buffer, 0, buffer.length, done);
+    if (read === 0) return hash.digest('hex');
     hash.update(buffer.subarray(0, read));
     done += read;
   }
-  return hash.digest('hex');
 }
 
 /** A good image of a builder that this box does not know, rather than one that was changed on the way. */
@@ -81,8 +89,7 @@ async function isAsAnnounced(error: unknown, path: string, { announced }: ImageP
   if (!(error instanceof UpdateError) || error.code !== 'SIGNATURE_INVALID' || announced === null) return false;
   const file = await openRegular(path);
   try {
-    const { size } = await file.stat();
-    return rangeDigest(file.fd, { offset: 0, sizeBytes: size }) === announced;
+    return digestOf(file.fd) === announced;
   } finally {
     await file.close();
   }

@@ -1,6 +1,6 @@
-import { readSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { ArchiveEntry } from '../../protocol/archive.ts';
+import type { ArchiveEntry, ArchiveSink } from '../../protocol/archive.ts';
 import { installScriptName } from '../../protocol/archive-content.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { syncFileSystem } from '../box/sync.ts';
@@ -9,64 +9,113 @@ import type { VerifiedPackage } from './verify.ts';
 
 const folderMode = 0o755;
 
+/** What a verified package is unpacked into while it is judged: private, and worth nothing before it is accepted. */
+export interface Staging extends ArchiveSink {
+  readonly path: string;
+  /** Runs a piece of the judgement with the modes of the archive, whatever is usual here. */
+  during(judge: () => void): void;
+  /** Once the archive was judged whole. */
+  complete(): void;
+  /** Puts this in the place of a file of it. */
+  replace(name: string, text: string, mode: number): void;
+  /** True while the folder at `path` is the one that was made here. */
+  isOurs(): boolean;
+  /** Gives up what is held open; the folder stays. */
+  close(): void;
+  /** The same, and removes the folder. */
+  discard(): void;
+}
+
+/** Makes the folder anew, private to this user. What is written to it is not synced: see `unpack`. */
+export function openStaging(path: string): Staging {
+  atOnce.remove(path);
+  atOnce.makeFolder(path, { mode: 0o700 });
+  // While this is open, its number belongs to no other folder.
+  const held = atOnce.openToRead(path);
+  const made = new Set<string>([path]);
+  const folders: (readonly [path: string, mode: number])[] = [];
+  let file: number | undefined;
+  let open = true;
+
+  /** An archive may leave out folders that others are in. */
+  function makeParents(folder: string): void {
+    if (made.has(folder)) return;
+    makeParents(dirname(folder));
+    atOnce.makeFolder(folder, { mode: folderMode });
+    made.add(folder);
+  }
+  const endFile = () => {
+    if (file !== undefined) atOnce.close(file);
+    file = undefined;
+  };
+  const close = () => {
+    endFile();
+    if (open) atOnce.close(held);
+    open = false;
+  };
+
+  return {
+    path,
+    begin({ kind, name, mode }: ArchiveEntry) {
+      const place = join(path, name);
+      makeParents(kind === 'folder' ? place : dirname(place));
+      if (kind === 'folder') folders.push([place, mode]);
+      else file = atOnce.create(place, mode);
+    },
+    content(bytes) {
+      for (let done = 0; done < bytes.length; ) done += atOnce.write(file!, bytes, done);
+    },
+    end: endFile,
+    during(judge) {
+      // Nothing else runs until it is put back.
+      const before = process.umask(0);
+      try {
+        judge();
+      } finally {
+        process.umask(before);
+      }
+    },
+    complete() {
+      // Last, as one that nobody else may look into is still being filled until now.
+      for (const [folder, mode] of folders) atOnce.setMode(folder, mode);
+      atOnce.setMode(path, folderMode);
+    },
+    replace(name, text, mode) {
+      atOnce.remove(join(path, name));
+      const to = atOnce.create(join(path, name), mode);
+      try {
+        atOnce.write(to, text);
+      } finally {
+        atOnce.close(to);
+      }
+    },
+    isOurs() {
+      const found = atOnce.look(path);
+      const ours = fstatSync(held);
+      return found?.isDirectory() === true && found.ino === ours.ino && found.dev === ours.dev;
+    },
+    close,
+    discard() {
+      close();
+      atOnce.remove(path);
+    },
+  };
+}
+
 /**
- * Writes the files of a verified package into a fresh folder. Names, sizes and places come from the reader that
- * judged the archive, so that no second reader can see something else in it.
+ * Moves what was unpacked while it was judged to where it is used. Names and places came from the reader that judged the
+ * archive, so that no second reader can see something else in it.
  * @param folder made anew, private to this user
- * @param top the folder in it that everything goes below
- * @throws UpdateError DISK_FULL, ARCHIVE_CORRUPT when the decoded file has become shorter
+ * @param top the folder in it that everything is below
+ * @throws UpdateError DISK_FULL, ARCHIVE_CORRUPT when something else lies in the place of what was judged
  */
-export async function unpack(
-  { content, decoded, script }: VerifiedPackage,
-  folder: string,
-  top: string,
-  report: (done: number, total: number) => void,
-): Promise<void> {
+export async function unpack({ staged, script }: VerifiedPackage, folder: string, top: string): Promise<void> {
+  if (staged === null || !staged.isOurs()) {
+    throw new UpdateError('ARCHIVE_CORRUPT', 'What was unpacked while it was judged is not there any more.');
+  }
+  if (script !== null) staged.replace(installScriptName, script, 0o755);
   atOnce.remove(folder);
   atOnce.makeFolder(folder, { recursive: true, mode: 0o700 });
-  const base = join(folder, top);
-  const buffer = Buffer.allocUnsafe(1024 * 1024);
-  // The modes are those of the archive, whatever is usual here. Nothing else runs until it is put back.
-  const umask = process.umask(0);
-  try {
-    atOnce.makeFolder(base, { mode: folderMode });
-    let done = 0;
-    for (const entry of content.entries) {
-      const path = join(base, entry.name);
-      // The archive may leave out folders that others are in.
-      atOnce.makeFolder(dirname(path), { recursive: true, mode: folderMode });
-      if (entry.kind === 'folder') atOnce.makeFolder(path, { mode: entry.mode });
-      else if (script !== null && entry.name === installScriptName) writeText(script, path);
-      else copyRange(decoded.fd, entry, path, buffer);
-      done += entry.kind === 'folder' ? 0 : entry.sizeBytes;
-      report(done, content.unpackedBytes);
-    }
-  } finally {
-    process.umask(umask);
-  }
+  atOnce.rename(staged.path, join(folder, top));
   await syncFileSystem(folder);
-}
-
-function writeText(text: string, path: string): void {
-  const to = atOnce.create(path, 0o755);
-  try {
-    atOnce.write(to, text);
-  } finally {
-    atOnce.close(to);
-  }
-}
-
-function copyRange(from: number, entry: ArchiveEntry, path: string, buffer: Buffer): void {
-  const to = atOnce.create(path, entry.mode);
-  try {
-    for (let done = 0; done < entry.sizeBytes; ) {
-      const wanted = Math.min(buffer.length, entry.sizeBytes - done);
-      const read = readSync(from, buffer, 0, wanted, entry.offset + done);
-      if (read === 0) throw new UpdateError('ARCHIVE_CORRUPT', 'The decoded archive became shorter while it was read.');
-      for (let written = 0; written < read; ) written += atOnce.write(to, buffer, written, read - written);
-      done += read;
-    }
-  } finally {
-    atOnce.close(to);
-  }
 }

@@ -7,8 +7,9 @@ import { UpdateError } from '../../protocol/errors.ts';
 import { type PublicKey, parsePublicKey } from '../../protocol/keys.ts';
 import { decodeSignature, signatureCheck } from '../../protocol/signature.ts';
 import { bestDecoder, type Decoder, decode } from '../box/decode.ts';
-import { create, openRegular, readIfThere, remove } from '../files.ts';
+import { openRegular, readIfThere } from '../files.ts';
 import type { ImageProof } from './image.ts';
+import { openStaging, type Staging } from './unpack.ts';
 
 export interface VerifyJob {
   readonly channel: ChannelName;
@@ -21,8 +22,8 @@ export interface VerifyJob {
   /** Where the channel "tuf" keeps what it has proven. */
   readonly tufDir: string;
   readonly version: number;
-  /** Where the decoded archive goes; replaced. */
-  readonly decodedPath: string;
+  /** Folder that it is unpacked into while it is judged; replaced. Null: it is only judged. */
+  readonly stagingPath: string | null;
   readonly maxUnpackedBytes: number;
   readonly maxEntries: number;
   /** Undefined = the best that is installed. */
@@ -37,8 +38,8 @@ export interface VerifiedPackage {
   readonly sha256: string;
   readonly signer: Signer;
   readonly content: ArchiveContent;
-  /** The decoded archive that was judged: what is unpacked is read through this handle and no other. */
-  readonly decoded: FileHandle;
+  /** The files of the archive that was judged; null when they were not asked for. */
+  readonly staged: Staging | null;
   readonly decodedBytes: number;
   /** Stands in for the install_update.sh of the package; null = that one is run. */
   readonly script: string | null;
@@ -62,14 +63,12 @@ export async function verifyBy(
   const packed = await openRegular(job.path);
   try {
     const { sha256, signer } = await prove(packed);
-    await remove(job.decodedPath);
-    const decoded = await create(job.decodedPath);
+    const staged = job.stagingPath === null ? null : openStaging(job.stagingPath);
     try {
-      const { content, decodedBytes } = await judgeArchive(packed, decoded, job);
-      return { sha256, signer, content, decoded, decodedBytes, script: null };
+      const { content, decodedBytes } = await judgeArchive(packed, staged, job);
+      return { sha256, signer, content, staged, decodedBytes, script: null };
     } catch (error) {
-      await decoded.close();
-      await remove(job.decodedPath);
+      staged?.discard();
       throw error;
     }
   } finally {
@@ -139,15 +138,17 @@ function caught(action: () => void): unknown {
   }
 }
 
-/** Decodes into `decoded` while the archive reader judges every byte before it is written. */
-async function judgeArchive(packed: FileHandle, decoded: FileHandle, job: VerifyJob) {
-  const archive = readArchive(job.version, job);
+/** Decodes, judges, and unpacks what is judged so far. Not synced: it is used in this boot, or verified again. */
+async function judgeArchive(packed: FileHandle, staged: Staging | null, job: VerifyJob) {
+  const archive = staged ? readArchive(job.version, job, staged) : readArchive(job.version, job);
   let decodedBytes = 0;
   for await (const chunk of decode(packed, job.decoder ?? (await bestDecoder()))) {
-    archive.push(chunk);
-    await decoded.writeFile(chunk);
+    const judge = () => archive.push(chunk);
+    if (staged) staged.during(judge);
+    else judge();
     decodedBytes += chunk.length;
   }
-  // Not synced: it is unpacked in this boot and through this handle, or the package is verified again.
-  return { content: archive.end(), decodedBytes };
+  const content = archive.end();
+  staged?.complete();
+  return { content, decodedBytes };
 }

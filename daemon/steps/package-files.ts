@@ -17,8 +17,8 @@ export function packageFiles(places: Places, config: Config, version: number) {
     index: `${verified}.index.json`,
     /** The name that it gets once its signature held. */
     verified,
-    /** The plain tar, while it is needed. */
-    decoded: join(folder, `${packageFolder(version)}.tar`),
+    /** What is unpacked while it is judged. */
+    staged: join(folder, `${packageFolder(version)}.staged`),
     unpacked,
     top: packageFolder(version),
     /** Where install_update.sh is. */

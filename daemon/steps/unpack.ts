@@ -23,7 +23,7 @@ export const unpack: Step<'unpack'> = {
         ...(await proofOf(at.update, tools)),
         path: files.verified,
         signaturePath: files.signature,
-        decodedPath: files.decoded,
+        stagingPath: files.staged,
         // A key that the release brings may be the one that signed it.
         keyPems: [
           ...(await pinnedKeyPems(places, values, channelOf(at.update))),

@@ -32,7 +32,7 @@ export const verify: Step<'verify'> = {
           ...(await proofOf(update, tools)),
           path: files.unverified,
           signaturePath: files.signature,
-          decodedPath: files.decoded,
+          stagingPath: files.staged,
           version: update.to,
           maxUnpackedBytes: values.max_unpacked_bytes,
           maxEntries: values.max_entries,

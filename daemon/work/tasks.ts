@@ -48,9 +48,11 @@ export interface UnpackTask extends VerifyJob {
   readonly top: string;
 }
 
-/** Kept by a worker between `verify` and `unpack`: the open handle is what ties the two together. */
+/** Kept by a worker between `verify` and `unpack`: it has made what is then used. */
 export interface Memory {
-  verified: { readonly decodedPath: string; readonly version: number; readonly pack: VerifiedPackage } | undefined;
+  verified:
+    | { readonly stagingPath: string | null; readonly version: number; readonly pack: VerifiedPackage }
+    | undefined;
 }
 
 type Report = (progress: Progress) => void;
@@ -142,7 +144,7 @@ export const tasks: Tasks = {
     const pack = await channels[job.channel].verify(job, byteReport(report)).catch(async (error) => {
       throw error instanceof UpdateError && error.code === 'SIGNATURE_INVALID' ? await explain(error, job) : error;
     });
-    memory.verified = { decodedPath: job.decodedPath, version: job.version, pack };
+    memory.verified = { stagingPath: job.stagingPath, version: job.version, pack };
     const { content, signer, sha256, decodedBytes } = pack;
     const { updateJson = {} } = content;
     return {
@@ -161,21 +163,20 @@ export const tasks: Tasks = {
     };
   },
 
-  async unpack(job, report, memory) {
-    // After a restart the handle is gone: then the package is verified again, not believed.
-    const { decodedPath, version } = job;
-    const known = memory.verified?.decodedPath === decodedPath && memory.verified.version === version;
+  async unpack(job, _report, memory) {
+    // After a restart nobody knows what was made: then the package is verified again, not believed.
+    const { stagingPath, version } = job;
+    const known = memory.verified?.stagingPath === stagingPath && memory.verified.version === version;
     if (!known) {
       await forget(memory);
-      memory.verified = { decodedPath, version, pack: await channels[job.channel].verify(job, () => {}) };
+      memory.verified = { stagingPath, version, pack: await channels[job.channel].verify(job, () => {}) };
     }
     const { pack } = memory.verified!;
     if (pack.sha256 !== job.sha256) {
       throw new UpdateError('SIGNATURE_INVALID', `${job.path} is another package than the one that was verified.`);
     }
-    await unpackVerified(pack, job.folder, job.top, byteReport(report));
+    await unpackVerified(pack, job.folder, job.top);
     await forget(memory);
-    await remove(job.decodedPath);
     return { unpackedBytes: pack.content.unpackedBytes };
   },
 };
@@ -197,6 +198,6 @@ function byteReport(report: Report): (done: number, total: number | null) => voi
 }
 
 async function forget(memory: Memory): Promise<void> {
-  await memory.verified?.pack.decoded.close();
+  memory.verified?.pack.staged?.close();
   memory.verified = undefined;
 }

@@ -32,6 +32,6 @@ export function workerHere(): Worker {
         throw asUpdateError(thrown);
       }
     },
-    close: () => void memory.verified?.pack.decoded.close(),
+    close: () => void memory.verified?.pack.staged?.close(),
   };
 }

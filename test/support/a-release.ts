@@ -36,7 +36,7 @@ export async function aRelease(key: KeyFiles, files: Record<string, string> = {}
     keyPems: [await readFile(key.publicPath, 'utf8')],
     version: testVersion,
     sha256: sha256(bytes),
-    decodedPath: join(dir, 'package.tar'),
+    stagingPath: join(dir, 'staged'),
     maxUnpackedBytes: 50_000_000,
     maxEntries: 1000,
     offeredKeyUrl: null,

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -67,7 +67,7 @@ it.each(decodersHere)('writes exactly the files of the package, with modes that 
   });
   expect(result).toEqual({ unpackedBytes: 3_000_000 + 'abcd'.length + '1550190683\n#!/bin/sh\n'.length });
   expect((await lstat(job.folder)).mode & 0o777).toBe(0o700);
-  expect(await exists(job.decodedPath)).toBe(false);
+  expect(await exists(job.stagingPath!)).toBe(false);
 });
 
 it.each(['000', '077'])('gives the same modes under the umask %s', async (umask) => {
@@ -107,22 +107,23 @@ describe('without a verification before, as after a restart,', () => {
     expect(await exists(job.folder)).toBe(false);
   });
 
-  it('what another worker decoded is not believed', async () => {
+  it('what another worker has left is not believed', async () => {
     const { job } = await aRelease(key, files);
-    await writeFile(job.decodedPath, 'evil');
+    await mkdir(job.stagingPath!);
+    await writeFile(join(job.stagingPath!, 'VERSION'), 'evil');
     await workerHere().do('unpack', job);
     expect(await readFile(join(job.folder, testTop, 'VERSION'), 'utf8')).toBe('1550190683\n');
   });
 });
 
 describe('between verification and use', () => {
-  it('package, signature and decoded archive may be swapped: what was verified is what is unpacked', async () => {
+  it('package and signature may be swapped: what was verified is what is used', async () => {
     const { job } = await aRelease(key, files);
     const worker = workerHere();
     await worker.do('verify', job);
     const evil = await aRelease(key, { 'box-config-daemon/run.sh': 'evil\n' });
     await workerHere().do('verify', evil.job);
-    for (const name of ['path', 'signaturePath', 'decodedPath'] as const) {
+    for (const name of ['path', 'signaturePath'] as const) {
       rmSync(job[name]);
       await symlink(evil.job[name], job[name]);
     }
@@ -130,12 +131,19 @@ describe('between verification and use', () => {
     expect(await readFile(join(job.folder, testTop, 'box-config-daemon/run.sh'), 'utf8')).toBe('run\n');
   });
 
-  it('a decoded archive that became shorter is corrupt', async () => {
-    const { job } = await aRelease(key, { large: 'x'.repeat(100_000) });
-    const worker = workerHere();
-    await worker.do('verify', job);
-    await truncate(job.decodedPath, 5000);
-    expect(await codeOf(worker.do('unpack', job))).toBe('ARCHIVE_CORRUPT');
+  it('another folder, or a link to one, in the place of what was judged is refused', async () => {
+    const evil = await aRelease(key, { 'box-config-daemon/run.sh': 'evil\n' });
+    await workerHere().do('verify', evil.job);
+    for (const put of [rename, symlink]) {
+      const { job } = await aRelease(key, files);
+      const worker = workerHere();
+      await worker.do('verify', job);
+      rmSync(job.stagingPath!, { recursive: true });
+      await put(evil.job.stagingPath!, job.stagingPath!);
+      expect(await codeOf(worker.do('unpack', job))).toBe('ARCHIVE_CORRUPT');
+      expect(await exists(job.folder)).toBe(false);
+      if (put === rename) await rename(job.stagingPath!, evil.job.stagingPath!);
+    }
   });
 
   it('a verification that fails takes back an earlier one of the same release', async () => {
@@ -172,6 +180,5 @@ it('says so when the disk is full', async (test) => {
   const disk = smallDisk(200);
   if (!disk) return test.skip();
   const { job } = await aRelease(key, { large: 'x'.repeat(300_000) });
-  expect(await codeOf(workerHere().do('unpack', { ...job, folder: join(disk, 'unpacked') }))).toBe('DISK_FULL');
-  expect(await codeOf(workerHere().do('unpack', { ...job, decodedPath: join(disk, 'tar') }))).toBe('DISK_FULL');
+  expect(await codeOf(workerHere().do('unpack', { ...job, stagingPath: join(disk, 'staged') }))).toBe('DISK_FULL');
 });

@@ -62,7 +62,7 @@ export const channelOf = ({ source }: Pick<Update, 'source'>): ChannelName =>
 const verifiedSchema = z.object({
   sha256: z.string(),
   signedBy: z.string(),
-  /** Bytes of the decoded archive, which lies beside the package. */
+  /** Bytes of the decoded archive. */
   decodedBytes: whole,
   unpackedBytes: whole,
   entryCount: whole,

@@ -16,7 +16,6 @@ export function uploadFiles(folder: string, name: string) {
     verified,
     unverified: `${verified}.unverified`,
     signature: `${verified}.sig`,
-    decoded: `${verified}.tar`,
     async create(signature: string): Promise<void> {
       await writeFileSafely(this.signature, signature);
       await writeFileSafely(this.unverified, '');

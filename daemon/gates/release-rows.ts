@@ -1,7 +1,7 @@
 import { mib } from '../space.ts';
 import type { Rows } from './gate.ts';
 
-/** A package, its decoded archive and its files: so much more than the package itself, measured on real ones. */
+/** A package, its files and a copy of what they replace: so much more than the package itself, measured on real ones. */
 export const spaceFactor = 8;
 
 /** What must be so of the release that is offered; nobody gets through these. */

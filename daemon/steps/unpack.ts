@@ -7,7 +7,7 @@ import { makeRoom } from '../space.ts';
 import { packageFiles } from './package-files.ts';
 import { proofOf } from './verify.ts';
 
-/** Unpacks what was verified, into a fresh private folder. */
+/** Takes what was unpacked while it was verified into use, in a fresh private folder. */
 export const unpack: Step<'unpack'> = {
   resume: (at) => at,
 
@@ -15,8 +15,8 @@ export const unpack: Step<'unpack'> = {
     const { worker, config, places, show, cancelled } = tools;
     const { values } = await config();
     const files = packageFiles(places, values, at.update.to);
-    const { unpackedBytes, entryCount } = at.release;
-    await makeRoom(tools, [{ folder: files.folder, bytes: unpackedBytes, inodes: entryCount }]);
+    // What was judged lies there already: only the reserve has to be left.
+    await makeRoom(tools, [{ folder: files.folder, bytes: 0, inodes: 0 }]);
     await worker.do(
       'unpack',
       {

@@ -29,8 +29,8 @@ const told = new RegExp(
 );
 const position = / -> \/var\/lib\/opq-updater\/journal\.json$/;
 const mark = / -> \/var\/lib\/opq-updater\/(trial\/guard|orderly-shutdown)$/;
-/** Not needed once a position is saved: the decoded archive, what a download goes on by, a name until the rename. */
-const passing = /\/var\/opq\/updater\/[^/ ]*(\.tar|\.etag)$|\.new$/;
+/** Not needed once a position is saved: what is unpacked while it is judged, what a download goes on by, a name until the rename. */
+const passing = /\/var\/opq\/updater\/[^/ ]*(\.staged(\/.*)?|\.etag)$|\.new$/;
 /** Written by the sign of life, beside all else. */
 const beside = /\/trial\/boots(\.\w+)?(\.new)?( |$)/;
 

@@ -261,10 +261,11 @@ const box: readonly Threat[] = [
   {
     number: '32',
     attack: 'The package is swapped between its verification and its use',
-    outcome: 'what was verified is what is unpacked: one open file for both',
+    outcome: 'what was verified is what is used: judged and unpacked by one reading, into a private folder',
     tests: {
       'daemon/work/unpack.test.ts': [
-        'package, signature and decoded archive may be swapped: what was verified is what is unpacked',
+        'package and signature may be swapped: what was verified is what is used',
+        'another folder, or a link to one, in the place of what was judged is refused',
       ],
     },
   },

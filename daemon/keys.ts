@@ -149,7 +149,7 @@ export async function addKey(
     );
   const { trust } = await readTrust(places, config);
   const gone = trust.retired.find(({ fingerprint }) => fingerprint === key.fingerprint);
-  if (gone) throw new UpdateError('NOT_PERMITTED', `The release ${gone.release} retired this key, for ever.`);
+  if (gone) throw new UpdateError('KEYS_REFUSED', `The release ${gone.release} retired this key, for ever.`);
   await makeFolder(places.at(config[signers]), 0o755);
   await writeFileSafely(join(places.at(config[signers]), `${name}.pem`), pem, 0o644);
   return { ...withoutPem(key), signs: signed[signers] };

@@ -19,7 +19,8 @@ export function viewOf(at: At, progress: Progress | null, stepS: number): Update
   const now = at.step === 'stuck' ? at.stuckBecause.step : at.step;
   const state = (name: UpdateStep): StepView['state'] => {
     if (name === now) return at.step === 'stuck' ? 'failed' : 'now';
-    if (name === because?.step) return 'failed';
+    // That a person asked for the undo is no failure.
+    if (name === because?.step && because.code !== 'ROLLED_BACK') return 'failed';
     return seconds[name] === undefined ? 'to do' : 'done';
   };
   // What an undo goes through is shown only when there is one.

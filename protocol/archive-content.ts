@@ -44,11 +44,12 @@ export function packageContent(
   const bytes = kept.get(updateJsonName);
   const updateJson = bytes && parseUpdateJson(bytes);
   mustHoldUpdater(entries, updateJson);
-  return {
-    version: versionInside(kept.get(versionFileName), expectedVersion),
-    updateJson,
-    unpackedBytes: entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-  };
+  const unpackedBytes = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const promised = updateJson?.unpacked_bytes ?? unpackedBytes;
+  if (unpackedBytes > promised) {
+    throw refused(updateJsonName, `says that the release has ${promised} bytes, found ${unpackedBytes}`);
+  }
+  return { version: versionInside(kept.get(versionFileName), expectedVersion), updateJson, unpackedBytes };
 }
 
 function mustHoldUpdater(entries: readonly ArchiveEntry[], { updater }: UpdateJson = {}): void {

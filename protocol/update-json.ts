@@ -27,7 +27,7 @@ const updateJsonSchema = z.strictObject({
   writable_paths: z.array(absoluteFolder).max(32).optional(),
   /** Release notes for people, plain text. */
   notes: z.string().max(16_384).optional(),
-  /** Bytes of all files together once unpacked. */
+  /** Bytes that all files have together once unpacked, at most. */
   unpacked_bytes: z.int().nonnegative().optional(),
   /** The updater that the release brings: taken where it is newer than the one that runs. */
   updater: z

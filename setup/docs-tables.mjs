@@ -3,7 +3,7 @@ import * as z from 'zod';
 
 const cell = (text) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 
-export function codesPage({ errorCodes }, { exitCodes }) {
+export function codesPage({ errorCodes }, { exitCodes }, { pageFaults }) {
   const sections = Object.entries(exitCodes).flatMap(([exit, about]) => {
     const rows = Object.entries(errorCodes).filter(([, code]) => code.exit === Number(exit));
     if (rows.length === 0) return [];
@@ -16,11 +16,22 @@ export function codesPage({ errorCodes }, { exitCodes }) {
 
 Every message of a box has one of these codes: on the page, in the history, in the log and on the command line, whose exit
 code stands above each table. The message itself says what was expected and what was found. Made by \`npm run docs\` from
-\`protocol/error-codes.ts\`. Exit codes without a code: 0 is done, or nothing to do; 9 is installed, but not yet rebooted and
+\`protocol/error-codes.ts\` and \`protocol/page.ts\`. Exit codes without a code: 0 is done, or nothing to do; 9 is installed, but not yet rebooted and
 confirmed.
 
-${sections.join('\n')}`;
+${sections.join('\n')}
+## Of the page alone
+
+| code | meaning | what to do |
+| --- | --- | --- |
+${pageRows(pageFaults)}
+`;
 }
+
+const pageRows = (faults) =>
+  Object.entries(faults)
+    .map(([name, { message, todo }]) => `| \`${name}\` | ${cell(message)} | ${cell(todo)} |`)
+    .join('\n');
 
 export function controlPage({ operations, maxRequestBytes }) {
   const rows = Object.values(operations).map(({ method, path, page, input, about }) => {

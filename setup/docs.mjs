@@ -13,7 +13,12 @@ const pages = {
     execFileSync(process.execPath, ['dist/opq-updater.js', 'config', 'reference'], { cwd: repo, encoding: 'utf8' }),
   'docs/dependencies.md': () =>
     execFileSync(process.execPath, ['setup/dependencies.mjs'], { cwd: repo, encoding: 'utf8' }),
-  'docs/codes.md': async () => codesPage(await load('protocol/error-codes.ts'), await load('ui/cli/exit-codes.ts')),
+  'docs/codes.md': async () =>
+    codesPage(
+      await load('protocol/error-codes.ts'),
+      await load('ui/cli/exit-codes.ts'),
+      await load('protocol/page.ts'),
+    ),
   'docs/control-api.md': async () => controlPage(await load('protocol/operations.ts')),
   'docs/update-steps.md': (page) => page.replace(/(?<=```mermaid\n)[^`]*/, diagram()),
 };

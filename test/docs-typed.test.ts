@@ -30,7 +30,7 @@ function publisher(): (block: string) => void {
   symlinkSync(join(repo, 'dist'), join(folder, 'dist'));
   return (block) => {
     // Releases are named by the second in which they are built.
-    const lines = block.replace(/^package=/gm, 'sleep 1.1; package=');
+    const lines = block.replace(/^(?=package=|opq-release build (?!.*--version))/gm, 'sleep 1.1; ');
     execFileSync('sh', ['-euc', lines], {
       cwd: folder,
       env: { PATH: `${bin}:${process.env.PATH}` },

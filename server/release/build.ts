@@ -8,7 +8,7 @@ import { packageName, quote, releaseVersionPattern } from '../../protocol/versio
 import { packed } from './bzip2.ts';
 import { tap } from './chunks.ts';
 import { contentTree } from './content-tree.ts';
-import { sizeCheck } from './judge-package.ts';
+import { sizeCheck, undoable } from './judge-package.ts';
 import { digest, withPackage } from './package-file.ts';
 import { exists, putFile } from './put-file.ts';
 import { tarOf } from './tar-writer.ts';
@@ -63,7 +63,7 @@ An updater is asked for its version, which has to be the one that update.json sa
         await temp.writeFile(chunk);
       }
       stream.end();
-      const built = { judged: judge.end(), sha256: hash.digest('hex') };
+      const built = { judged: undoable(judge.end()), sha256: hash.digest('hex') };
       await mustNotDiffer(path, built.sha256);
       return built;
     });

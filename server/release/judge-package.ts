@@ -1,5 +1,7 @@
+import { undoablePaths } from '../../daemon/writable.ts';
 import { type ArchiveContent, defaultArchiveLimits, readArchive } from '../../protocol/archive.ts';
 import { oneBzip2Stream } from '../../protocol/bzip2.ts';
+import { judgeConfig } from '../../protocol/config.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { unpacked } from './bzip2.ts';
 import { tap } from './chunks.ts';
@@ -12,7 +14,7 @@ export const maxPackageBytes = 512 * 1024 ** 2;
  * @param chunks the package; the reader may stop early when it is refused
  * @param version that the file name says
  * @param keep is given the decoded archive, which is not judged before the end
- * @throws UpdateError ARCHIVE_CORRUPT | ARCHIVE_REFUSED | VERSION_MISMATCH
+ * @throws UpdateError ARCHIVE_CORRUPT | ARCHIVE_REFUSED | VERSION_MISMATCH | PATH_NOT_UNDOABLE
  */
 export async function judgePackage(
   chunks: AsyncIterable<Uint8Array>,
@@ -31,7 +33,16 @@ export async function judgePackage(
     await keep(chunk);
   }
   stream.end();
-  return archive.end();
+  return undoable(archive.end());
+}
+
+/**
+ * What a box can put back. One with folders of its own in its configuration may refuse more.
+ * @throws UpdateError PATH_NOT_UNDOABLE
+ */
+export function undoable(content: ArchiveContent): ArchiveContent {
+  undoablePaths(judgeConfig({}).values, content.updateJson?.writable_paths ?? []);
+  return content;
 }
 
 /** Called with every chunk of a package; throws when a box would not download so much. */

@@ -33,11 +33,11 @@ package without the chain of keys that is published there, a key that the chain 
 told otherwise, a key that is not the one published there: boxes that pin that one refuse the release.`,
   examples: [
     [
-      'opq-release publish opq-box-update-1550190683.tar.bz2 --to /srv/updates --key keys/private_key.pem',
+      'opq-release publish opq-box-update-1550190683.tar.bz2 --to updates --key keys/private_key.pem',
       'offer a release',
     ],
     [
-      'opq-release publish opq-box-update-1550190999.tar.bz2 --to /srv/updates --key keys-2/private_key.pem --new-key',
+      'opq-release publish opq-box-update-1550190999.tar.bz2 --to updates --key keys-2/private_key.pem --new-key',
       'the first release with a new key, once every box has it pinned',
     ],
   ],

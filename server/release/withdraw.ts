@@ -19,7 +19,7 @@ export const withdraw = verb({
 then removes the signature and the package. Boxes that have installed the release keep it: to bring them
 back, publish the content of the release before as a new, higher version.
 A release counts as signed when ${publicKeyName} in the folder, or a --key given here, made its signature.`,
-  examples: [['opq-release withdraw 1550190999 --from /srv/updates', 'a release turned out to be bad']],
+  examples: [['opq-release withdraw 1550190999 --from updates', 'a release turned out to be bad']],
 
   async run({ VERSION: text, from: folder, key: keyPaths }) {
     const version = versionFrom(text);

@@ -147,7 +147,7 @@ it('does not let a person pin a key again that was retired, and lets one unpin a
   const box = await boxMeeting(change);
   await update(box);
   const config = await values(box);
-  expect(await codeOf(addKey(box.places, config, 'again', active.pem))).toBe('NOT_PERMITTED');
+  expect(await codeOf(addKey(box.places, config, 'again', active.pem))).toBe('KEYS_REFUSED');
   expect(await removeKey(box.places, config, 'next')).toBe('next');
   expect(await trusted(box)).toEqual(['reserve']);
   await update(box);

@@ -71,6 +71,12 @@ describe('an archive that is an update package', () => {
     expect(names(read(tarBytes([{ name: './' }, ...rows])))).toEqual(['VERSION', 'install_update.sh']);
   });
 
+  it('holds a release to the bytes that its update.json names', () => {
+    const about = (bytes: number) => ({ name: at('update.json'), content: `{"unpacked_bytes":${bytes}}` });
+    expect(readWith(about(1000)).unpackedBytes).toBeLessThan(1000);
+    expect(() => readWith(about(12))).toThrow(/has 12 bytes, found \d+/);
+  });
+
   it('tells what its update.json says', () => {
     const { updateJson } = readWith({ name: at('update.json'), content: '{"hardware":["rpi/3"],"notes":"Faster"}' });
     expect(updateJson).toEqual({ hardware: ['rpi/3'], notes: 'Faster' });

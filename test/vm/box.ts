@@ -57,6 +57,7 @@ export function boxOn(machine: Machine) {
       } catch (error) {
         // Between two boots nobody answers.
         last = error;
+        machine.mustHaveAKernel();
       } finally {
         tookMs = Math.min(performance.now() - began, 5000);
       }

@@ -51,15 +51,26 @@ export function openMachine({ folder, ...plan }: Plan) {
   };
   const bootId = async (): Promise<string> => (await ok('cat /proc/sys/kernel/random/boot_id')).trim();
 
-  /** Asks again until there is something; fails at once when the machine goes off meanwhile. */
+  /** @throws HungBoot when the kernel of the guest has failed by itself, as it may in an emulator now and then */
+  function mustHaveAKernel(): void {
+    const said = /\b(Oops: .*|BUG: .*|Kernel panic - not syncing: .*)/.exec(consoleText())?.[1];
+    if (said !== undefined) throw new HungBoot(`The kernel of the guest failed: ${said.trim()}`);
+  }
+
+  /** Asks again until there is something; fails at once when the machine goes off or its kernel fails meanwhile. */
   async function until<T>(
     what: string,
     timeoutMs: number,
     look: () => Promise<T | undefined>,
     everyMs = 100,
   ): Promise<T> {
+    let looked = performance.now();
     for (const end = performance.now() + timeoutMs; performance.now() < end; await sleep(everyMs)) {
       on();
+      if (performance.now() - looked > 2000) {
+        mustHaveAKernel();
+        looked = performance.now();
+      }
       const found = await look();
       if (found !== undefined) return found;
     }
@@ -130,6 +141,7 @@ export function openMachine({ folder, ...plan }: Plan) {
       await goesOff();
     },
     goesOff,
+    mustHaveAKernel,
     bootId,
     /** Waits until the guest has rebooted by itself: runs under another boot id than `before`. */
     otherBoot: (before: string, timeoutMs = commandMs): Promise<string> =>

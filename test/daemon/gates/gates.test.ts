@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { GateFacts } from '../../../daemon/gates/gate.ts';
 import { closedGate, gateRows, lookAtGates, openAgainMs } from '../../../daemon/gates/gates.ts';
+import { heldCodes } from '../../../daemon/history.ts';
 import { judgeConfig } from '../../../protocol/config.ts';
 import { wellConditioned } from '../../support/fake-box.ts';
 import { newVersion, oldVersion } from '../../support/samples.ts';
@@ -117,6 +118,14 @@ const rows: Closed[] = [
   ],
   ...waiting,
 ];
+/** What may close while an update is on its way is no failure of it: these cannot, or are one. */
+const neverMeanwhile = ['BACK_OFF', 'CONFIG_INVALID', 'STUCK'];
+
+it('counts no update as failed that was held back on its way by what a person or time opens', () => {
+  const codes = rows.filter(([, , , yields]) => yields).map(([, , code]) => code);
+  for (const code of codes.filter((one) => !neverMeanwhile.includes(one))) expect(heldCodes).toContain(code);
+});
+
 describe.each(rows)('when %s, the gate "%s" is closed (%s)', (_, name, code, soft, facts) => {
   it('and says so, by itself', () => {
     expect(closedOf(facts)).toEqual([name]);

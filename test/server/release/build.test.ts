@@ -209,6 +209,17 @@ describe('opq-release build with an updater', () => {
     expect(shown).toMatch(/updater +1\.3\.0/);
   });
 
+  it.each(['/etc', '/etc/opq-updater/keys', '/var/lib/dpkg'])(
+    'refuses a release that wants to write %s, as boxes do',
+    (path) => {
+      const root = tempFolder();
+      const about = JSON.stringify({ writable_paths: [path] });
+      writeTree(join(root, 'content'), { ...smallContent, 'update.json': about });
+      expect(buildIn(root)).toMatchObject({ code: 'PATH_NOT_UNDOABLE' });
+      expect(packages(root)).toEqual([]);
+    },
+  );
+
   const refused: [string, Record<string, string>, string][] = [
     ['is not there', { 'update.json': named('1.3.0') }, 'ARCHIVE_REFUSED'],
     ['is elsewhere', { 'update.json': named('1.3.0'), 'opq-updater.js': program }, 'ARCHIVE_REFUSED'],

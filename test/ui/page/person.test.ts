@@ -76,6 +76,10 @@ it.for([
     const page = await openPage(await serveBox(box), { device, dark, bypassCSP: true });
     await page.getByLabel(t.login.pin, { exact: true }).waitFor();
     expect(await seriousIn(page)).toEqual([]);
+    const card = (await page.locator('.login .card').boundingBox())!;
+    const middle = card.x + card.width / 2;
+    const width = Number(await page.evaluate('innerWidth'));
+    expect([card.width > 300, Math.abs(middle - width / 2) < 10]).toEqual([true, true]);
     await signIn(page, box);
     await button(page, t.update.check).click();
     await page.locator('#update .news').waitFor();

@@ -89,6 +89,8 @@ it('keeps what it knew when the line breaks, says so, and shows the truth when i
 
   await server.kill();
   await page.locator('.head').getByText(t.line.lost).waitFor();
+  // All that is said then has its room, and the steps stay in sight.
+  expect((await page.locator('.head').boundingBox())!.height).toBeLessThan(150);
   await page.getByText(t.update.whyLost).first().waitFor();
   await current(page, t.stepNames.download).waitFor();
   await server.comeBack();

@@ -37,7 +37,7 @@ export function Header({ signOut }: { signOut: () => void }) {
       </dl>
       <p class="line">
         <span>{open ? t.line.open : t.line.lost}</span>
-        {!open && <small> {t.line.stale(timeText(status.at))}</small>}
+        {!open && <small>{t.line.stale(timeText(status.at))}</small>}
         <button type="button" class="plain" onClick={signOut}>
           {t.head.signOut}
         </button>

@@ -31,6 +31,7 @@ const judged = {
   keyPems,
   version: Number(version),
   stagingPath: join(folder, 'staged'),
+  reserveBytes: 0,
   maxUnpackedBytes: 2 ** 31,
   maxEntries: 100_000,
   ...(decoder ? { decoder } : {}),

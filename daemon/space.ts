@@ -31,19 +31,26 @@ export async function needSpace(tools: With<never>, needs: readonly Need[]): Pro
  * @throws UpdateError DISK_FULL
  */
 export async function makeRoom(tools: With<'places' | 'log'>, needs: readonly Need[]): Promise<void> {
-  const { places, log } = tools;
   for (const need of await byFileSystem(needs)) {
     if (!(await shortage(tools, need))) continue;
-    const givenUp = await keptBytes(places, need.folder);
+    const givenUp = await keptBytes(tools.places, need.folder);
     const stillShort = await shortage(tools, { ...need, bytes: need.bytes - givenUp });
     if (givenUp > 0 && !stillShort) {
-      const { from } = await readAbout(places.previous);
-      log.warn('the kept copy of the earlier release is given up to make room', { version: from, of: mib(givenUp) });
-      await removeSafely(places.previous);
+      await giveUpKept(tools, need.folder);
     }
     const fault = await shortage(tools, need);
     if (fault) throw fault;
   }
+}
+
+/** Gives the kept copy of the earlier release up. @returns false when none lies on the file system of the folder */
+export async function giveUpKept({ places, log }: Pick<Tools, 'places' | 'log'>, folder: string): Promise<boolean> {
+  const bytes = await keptBytes(places, folder);
+  if (bytes === 0) return false;
+  const { from } = await readAbout(places.previous);
+  log.warn('the kept copy of the earlier release is given up to make room', { version: from, of: mib(bytes) });
+  await removeSafely(places.previous);
+  return true;
 }
 
 /** Bytes that giving up the kept copy of the earlier release, with the packages beside it, would free where `folder` lies. */

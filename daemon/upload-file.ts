@@ -97,6 +97,7 @@ export async function judgeUpload(
         path: files.unverified,
         signaturePath: files.signature,
         stagingPath: null,
+        reserveBytes: 0,
         version,
         maxUnpackedBytes: values.max_unpacked_bytes,
         maxEntries: values.max_entries,

@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs';
+import { fstatSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ArchiveEntry, ArchiveSink } from '../../protocol/archive.ts';
 import { installScriptName } from '../../protocol/archive-content.ts';
@@ -26,9 +26,24 @@ export interface Staging extends ArchiveSink {
   discard(): void;
 }
 
-/** Makes the folder anew, private to this user. What is written to it is not synced: see `unpack`. */
-export function openStaging(path: string): Staging {
+/** What a file or folder takes at least, however small. */
+const blockBytes = 4096;
+
+/**
+ * Makes the folder anew, private to this user. What is written to it is not synced: see `unpack`.
+ * @param reserveBytes that stay free where it lies: services go on measuring meanwhile
+ * @throws UpdateError DISK_FULL here, and in `begin` and `content`
+ */
+export function openStaging(path: string, reserveBytes: number): Staging {
   atOnce.remove(path);
+  const { bavail, bsize } = statfsSync(dirname(path));
+  let room = bavail * bsize - reserveBytes;
+  const take = (bytes: number) => {
+    room -= bytes;
+    if (room >= 0) return;
+    const message = `The release needs more than is free in ${dirname(path)} with ${reserveBytes} bytes in reserve.`;
+    throw new UpdateError('DISK_FULL', message);
+  };
   atOnce.makeFolder(path, { mode: 0o700 });
   // While this is open, its number belongs to no other folder.
   const held = atOnce.openToRead(path);
@@ -57,12 +72,14 @@ export function openStaging(path: string): Staging {
   return {
     path,
     begin({ kind, name, mode }: ArchiveEntry) {
+      take(blockBytes);
       const place = join(path, name);
       makeParents(kind === 'folder' ? place : dirname(place));
       if (kind === 'folder') folders.push([place, mode]);
       else file = atOnce.create(place, mode);
     },
     content(bytes) {
+      take(bytes.length);
       for (let done = 0; done < bytes.length; ) done += atOnce.write(file!, bytes, done);
     },
     end: endFile,

@@ -24,6 +24,8 @@ export interface VerifyJob {
   readonly version: number;
   /** Folder that it is unpacked into while it is judged; replaced. Null: it is only judged. */
   readonly stagingPath: string | null;
+  /** That stay free beside it. */
+  readonly reserveBytes: number;
   readonly maxUnpackedBytes: number;
   readonly maxEntries: number;
   /** Undefined = the best that is installed. */
@@ -63,7 +65,7 @@ export async function verifyBy(
   const packed = await openRegular(job.path);
   try {
     const { sha256, signer } = await prove(packed);
-    const staged = job.stagingPath === null ? null : openStaging(job.stagingPath);
+    const staged = job.stagingPath === null ? null : openStaging(job.stagingPath, job.reserveBytes);
     try {
       const { content, decodedBytes } = await judgeArchive(packed, staged, job);
       return { sha256, signer, content, staged, decodedBytes, script: null };

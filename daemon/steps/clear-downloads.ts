@@ -16,7 +16,7 @@ export async function clearDownloads(places: Places, config: Config, { keep }: {
   const folder = places.at(config.download_dir_path);
   await privateFolder(folder);
   const all = await readdir(folder, { withFileTypes: true });
-  const ours = all.filter(({ name }) => /^opq-box-update-\d{9,12}\.(tar|unpacked)/.test(name));
+  const ours = all.filter(({ name }) => /^opq-box-update-\d{9,12}\.(tar|staged|unpacked)/.test(name));
   // Never a link, which somebody may have left there before the folder was private.
   const stays = (entry: Dirent) =>
     keep !== null && entry.isFile() && entry.name.startsWith(`${packageName(keep)}.unverified`);

@@ -10,6 +10,7 @@ import type { Step } from '../machine.ts';
 import type { VerifyJob } from '../package/verify.ts';
 import { verifyTrusted } from '../package/verify-trusted.ts';
 import { checkQuarantine, readQuarantine } from '../quarantine.ts';
+import { giveUpKept } from '../space.ts';
 import type { Tools } from '../tools.ts';
 import { packageFiles } from './package-files.ts';
 
@@ -26,13 +27,15 @@ export const verify: Step<'verify'> = {
     if (!(await exists(files.unverified)) && (await exists(files.verified)))
       await move(files.verified, files.unverified);
     try {
-      const release = await verifyTrusted(
+      const proof = await proofOf(update, tools);
+      const judge = () => verifyTrusted(
         { places, worker, values },
         {
-          ...(await proofOf(update, tools)),
+          ...proof,
           path: files.unverified,
           signaturePath: files.signature,
           stagingPath: files.staged,
+          reserveBytes: values.reserve_bytes,
           version: update.to,
           maxUnpackedBytes: values.max_unpacked_bytes,
           maxEntries: values.max_entries,
@@ -41,6 +44,12 @@ export const verify: Step<'verify'> = {
         },
         { report: show, signal: cancelled },
       );
+      const release = await judge().catch(async (error) => {
+        // How much it takes shows only when it is unpacked.
+        const short = error instanceof UpdateError && error.code === 'DISK_FULL';
+        if (!short || !(await giveUpKept(tools, files.folder))) throw error;
+        return judge();
+      });
       const built = channelOf(update) === 'attended';
       // Of one release there are many images: also by itself the box may take another one of the floor itself.
       await judgeRelease(release, built ? { ...update, by: 'person' } : update, values, tools);

@@ -37,6 +37,7 @@ export async function aRelease(key: KeyFiles, files: Record<string, string> = {}
     version: testVersion,
     sha256: sha256(bytes),
     stagingPath: join(dir, 'staged'),
+    reserveBytes: 0,
     maxUnpackedBytes: 50_000_000,
     maxEntries: 1000,
     offeredKeyUrl: null,

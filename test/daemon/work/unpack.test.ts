@@ -176,6 +176,13 @@ describe('what lies in the place of the folder', () => {
   });
 });
 
+it('leaves the reserve free, and nothing behind when there is too little', async () => {
+  const { job } = await aRelease(key, files);
+  const reserveBytes = Number.MAX_SAFE_INTEGER;
+  expect(await codeOf(workerHere().do('verify', { ...job, reserveBytes }))).toBe('DISK_FULL');
+  expect(await exists(job.stagingPath!)).toBe(false);
+});
+
 it('says so when the disk is full', async (test) => {
   const disk = smallDisk(200);
   if (!disk) return test.skip();

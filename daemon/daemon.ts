@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { BoxFacts } from '../protocol/box-views.ts';
 import type { Output } from '../protocol/control.ts';
 import { faultOf } from '../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
-import { releaseDate, versionOfPackageName } from '../protocol/version.ts';
+import { releaseDate } from '../protocol/version.ts';
 import type { Gate, Initiator, PostponementView } from '../protocol/views.ts';
 import { openBoxFacts } from './box-facts.ts';
 import { availableOf, type Checks, openChecks } from './checks.ts';
@@ -17,6 +17,7 @@ import { readFloor } from './floor.ts';
 import type { GateFacts } from './gates/gate.ts';
 import { closedGate, closedGates, openAgainMs } from './gates/gates.ts';
 import { type GateWatch, watchGates } from './gates/watch.ts';
+import { versionOfGiven } from './given-package.ts';
 import { failuresInARow, readHistory } from './history.ts';
 import { keysInUse } from './keys.ts';
 import { postpone, postponementView } from './postponement.ts';
@@ -196,13 +197,7 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
     },
 
     async installFile({ path, retry, allowDowngrade }) {
-      const to = versionOfPackageName(basename(path));
-      if (to === undefined) {
-        throw new UpdateError(
-          'NOT_FOUND',
-          `Expected a file named opq-box-update-<version>.tar.bz2, found ${basename(path)}.`,
-        );
-      }
+      const to = await versionOfGiven(path);
       // What the file says of itself is judged once its signature held; its version is in its name.
       const offer = allowDowngrade
         ? null

@@ -33,7 +33,10 @@ export const releaseRows: Rows = {
       const bad = quarantine.find(
         ({ version, sha256 }) => version === built?.version && (built.sha256 ?? sha256) === sha256,
       );
-      const look = { value: `${quarantine.length} releases`, limit: 'not the one offered' };
+      const look = {
+        value: quarantine.length === 1 ? '1 release' : `${quarantine.length} releases`,
+        limit: 'not the one offered',
+      };
       if (!bad) return look;
       const message = `The release ${bad.version} failed on this box on ${bad.at.slice(0, 10)} (${bad.code}).`;
       return { ...look, closed: ['QUARANTINED', message] };

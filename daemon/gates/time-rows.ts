@@ -14,10 +14,10 @@ export const timeRows: Rows = {
   postponement: {
     yields: 'person',
     look({ postponement }) {
-      if (postponement === null) return { value: 'none', limit: 'none' };
+      if (postponement === null) return { value: 'none', limit: 'no postponement' };
       const { reason, untilMs } = postponement;
       const value = `until ${minutesText(untilMs)}${reason === '' ? '' : `, because: ${reason}`}`;
-      return { value, limit: 'none', closed: ['POSTPONED', `Updates are postponed ${value}.`], untilMs };
+      return { value, limit: 'no postponement', closed: ['POSTPONED', `Updates are postponed ${value}.`], untilMs };
     },
   },
   clock: {
@@ -49,10 +49,10 @@ export const timeRows: Rows = {
   retries: {
     yields: 'person',
     look({ backOffUntilMs, nowMs }) {
-      if (backOffUntilMs <= nowMs) return { value: 'no wait', limit: 'none' };
+      if (backOffUntilMs <= nowMs) return { value: 'no wait', limit: 'no wait' };
       const until = `until ${minutesText(backOffUntilMs)}`;
       const closed = ['BACK_OFF', `After failures the box waits ${until}.`] as const;
-      return { value: until, limit: 'none', closed, untilMs: backOffUntilMs };
+      return { value: until, limit: 'no wait', closed, untilMs: backOffUntilMs };
     },
   },
   'gates.d': {

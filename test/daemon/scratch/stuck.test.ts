@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, truncateSync } from 'node:fs';
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Publisher } from '../../support/publisher.ts';
 import { it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
@@ -69,7 +69,9 @@ it('keeps the way back while another release is tried, whatever becomes of that'
   await getStuck(box, publisher);
   const rotten = readFileSync(box.at(`${trial}/tree.tar`));
   // One that ends before it has a snapshot of its own, one that fails after that.
-  const refused = await box.install('/nowhere/opq-box-update-1550000009.tar.bz2');
+  const forged = await publisher.stick(release(1_550_000_009));
+  writeFileSync(`${forged}.sig`, 'no signature');
+  const refused = await box.install(forged);
   await box.until('its end', async () => (await box.history()).some((entry) => entry.id === refused));
   await box.until('being stuck', async () => (await box.status()).state === 'stuck');
   expect(readFileSync(box.at(`${trial}/tree.tar`)).equals(rotten)).toBe(true);

@@ -54,6 +54,8 @@ it.for(mishaps)('refuses a package %s', async ([, exit, code, mishap], { newBox,
   const { exitCode, last } = await box.cli('install', await mishap(await publisher.stick(good)), '--wait');
   expect((last.because ?? last).code).toBe(code);
   expect(exitCode).toBe(exit);
+  // What is missing is a slip, and no update that failed.
+  if (last.code !== undefined) expect(await box.history()).toEqual([]);
   await expectWhole(box, oldRelease);
   if (exit === 4) await expectUsable(box, publisher);
 });

@@ -24,7 +24,7 @@ export const unpack: Step<'unpack'> = {
         path: files.verified,
         signaturePath: files.signature,
         stagingPath: files.staged,
-          reserveBytes: values.reserve_bytes,
+        reserveBytes: values.reserve_bytes,
         // A key that the release brings may be the one that signed it.
         keyPems: [
           ...(await pinnedKeyPems(places, values, channelOf(at.update))),

@@ -28,22 +28,25 @@ export const verify: Step<'verify'> = {
       await move(files.verified, files.unverified);
     try {
       const proof = await proofOf(update, tools);
-      const judge = () => verifyTrusted(
-        { places, worker, values },
-        {
-          ...proof,
-          path: files.unverified,
-          signaturePath: files.signature,
-          stagingPath: files.staged,
-          reserveBytes: values.reserve_bytes,
-          version: update.to,
-          maxUnpackedBytes: values.max_unpacked_bytes,
-          maxEntries: values.max_entries,
-          offeredKeyUrl:
-            channelOf(update) === 'detached' ? values.server_url && joinUrl(values.server_url, 'public_key.pem') : null,
-        },
-        { report: show, signal: cancelled },
-      );
+      const judge = () =>
+        verifyTrusted(
+          { places, worker, values },
+          {
+            ...proof,
+            path: files.unverified,
+            signaturePath: files.signature,
+            stagingPath: files.staged,
+            reserveBytes: values.reserve_bytes,
+            version: update.to,
+            maxUnpackedBytes: values.max_unpacked_bytes,
+            maxEntries: values.max_entries,
+            offeredKeyUrl:
+              channelOf(update) === 'detached'
+                ? values.server_url && joinUrl(values.server_url, 'public_key.pem')
+                : null,
+          },
+          { report: show, signal: cancelled },
+        );
       const release = await judge().catch(async (error) => {
         // How much it takes shows only when it is unpacked.
         const short = error instanceof UpdateError && error.code === 'DISK_FULL';

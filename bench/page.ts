@@ -97,23 +97,10 @@ async function anUpdate(setting: Setting, payload: Payload, url: string, pages: 
 const cpuOf = ({ init }: ScratchBox): number => sumOfFamily(init, cpuSecondsOf);
 
 async function servePage({ repo }: Setting, { root }: ScratchBox): Promise<{ process: ChildProcess; url: URL }> {
-  const dist = (name: string) => join(repo, 'dist', name);
-  const args = [
-    '--max-semi-space-size=1',
-    '--optimize-for-size',
-    dist('opq-updater-ui.js'),
-    '--root',
-    root,
-    '--port',
-    '0',
-    '--host',
-    '127.0.0.1',
-    '--page',
-    dist('page'),
-  ];
-  // As its unit and start.sh have it.
-  const env = { ...process.env, MALLOC_MMAP_THRESHOLD_: '1048576' };
-  const child = spawn('node', args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = [join(repo, 'systemd/start.sh'), 'ui', '--root', root, '--port', '0', '--host', '127.0.0.1'];
+  // As its unit has it.
+  const env = { ...process.env, MALLOC_MMAP_THRESHOLD_: '1048576', OPQ_ROOT: root, OPQ_FACTORY: join(repo, 'dist') };
+  const child = spawn('sh', args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const [said] = await once(child.stdout, 'data');
   return { process: child, url: new URL(/http\S+/.exec(`${said}`)![0]) };
 }

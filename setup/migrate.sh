@@ -50,7 +50,8 @@ give_back() {
     if [ -e "$cron" ]; then schedule=daemon && set_schedule; fi
     put_page_settings_aside
     edit_cron guarded-again
-    [ -e "$kept/new_updater_config.json" ] || keep_file "$config" "$kept/new_updater_config.json"
+    ours=$kept/new_updater_config.json
+    if [ -e "$config" ] && [ ! -e "$ours" ]; then put_copy "$config" "$ours"; fi
     switch_to_old
     uninstall
     edit_cron as-it-was
@@ -90,10 +91,6 @@ keep_copies() {
     sync
     mv "$kept.new" "$kept"
     sync
-}
-
-keep_file() { # FROM TO
-    [ ! -e "$1" ] || { cp -a "$1" "$2.part" && sync "$2.part" && mv "$2.part" "$2"; } || fail "$2 cannot be written"
 }
 
 # --- the one line that decides

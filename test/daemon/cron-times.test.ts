@@ -80,6 +80,6 @@ describe('the next time of an expression of cron', () => {
 });
 
 it('never, for a day that no year has, is said at once', () => {
-  // Refused by the configuration; a box that has such a one from elsewhere goes on without.
+  // The configuration refuses such a one.
   expect(() => nextTime('0 0 31 2 *', 0)).toThrow(/impossible day/);
 });

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { cliPath } from './run-cli.ts';
 
-const program = fileURLToPath(new URL('../../dist/opq-updater-ui.js', import.meta.url));
+const starter = fileURLToPath(new URL('../../systemd/start.sh', import.meta.url));
+const dist = fileURLToPath(new URL('../../dist', import.meta.url));
 
 export interface Answer {
   readonly status: number;
@@ -40,28 +41,15 @@ export async function startPage(root: string, { settings = {}, options = [] as s
   writeFileSync(join(page, 'assets/main-1a2b3c.js'), 'document.title = "up";');
   mkdirSync(join(root, 'etc/opq-updater'), { recursive: true });
   writeFileSync(join(root, 'etc/opq-updater/page.json'), JSON.stringify(settings));
-  // As start.sh starts it.
-  const args = [
-    '--max-semi-space-size=1',
-    '--optimize-for-size',
-    program,
-    '--root',
-    root,
-    '--port',
-    '0',
-    '--host',
-    '127.0.0.1',
-    '--page',
-    page,
-    ...options,
-  ];
+  const args = [starter, 'ui', '--root', root, '--port', '0', '--host', '127.0.0.1', '--page', page, ...options];
+  const env = { PATH: process.env.PATH, OPQ_ROOT: root, OPQ_FACTORY: dist };
   let output = '';
   let child: ChildProcess;
   let url: URL;
 
   async function start(): Promise<void> {
     output = '';
-    child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } });
+    child = spawn('sh', args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     url = await new Promise((resolve, reject) => {
       const look = (chunk: Buffer) => {
         output += chunk;

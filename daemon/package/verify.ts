@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { type ArchiveContent, readArchive } from '../../protocol/archive.ts';
+import type { ArchiveContent } from '../../protocol/archive.ts';
 import { oneBzip2Stream } from '../../protocol/bzip2.ts';
 import type { ChannelName } from '../../protocol/channel-keys.ts';
 import { UpdateError } from '../../protocol/errors.ts';
@@ -9,7 +9,7 @@ import { decodeSignature, signatureCheck } from '../../protocol/signature.ts';
 import { bestDecoder, type Decoder, decode } from '../box/decode.ts';
 import { openRegular, readIfThere } from '../files.ts';
 import type { ImageProof } from './image.ts';
-import { openStaging, type Staging } from './unpack.ts';
+import { judgeArchive, openStaging, type Staging } from './staging.ts';
 
 export interface VerifyJob {
   readonly channel: ChannelName;
@@ -67,7 +67,8 @@ export async function verifyBy(
     const { sha256, signer } = await prove(packed);
     const staged = job.stagingPath === null ? null : openStaging(job.stagingPath, job.reserveBytes);
     try {
-      const { content, decodedBytes } = await judgeArchive(packed, staged, job);
+      const decoded = decode(packed, job.decoder ?? (await bestDecoder()));
+      const { content, decodedBytes } = await judgeArchive(decoded, job.version, job, staged);
       return { sha256, signer, content, staged, decodedBytes, script: null };
     } catch (error) {
       staged?.discard();
@@ -138,19 +139,4 @@ function caught(action: () => void): unknown {
   } catch (error) {
     return error;
   }
-}
-
-/** Decodes, judges, and unpacks what is judged so far. Not synced: it is used in this boot, or verified again. */
-async function judgeArchive(packed: FileHandle, staged: Staging | null, job: VerifyJob) {
-  const archive = staged ? readArchive(job.version, job, staged) : readArchive(job.version, job);
-  let decodedBytes = 0;
-  for await (const chunk of decode(packed, job.decoder ?? (await bestDecoder()))) {
-    const judge = () => archive.push(chunk);
-    if (staged) staged.during(judge);
-    else judge();
-    decodedBytes += chunk.length;
-  }
-  const content = archive.end();
-  staged?.complete();
-  return { content, decodedBytes };
 }

@@ -1,5 +1,6 @@
+import { judgeArchive, type Staging } from '../../daemon/package/staging.ts';
 import { undoablePaths } from '../../daemon/writable.ts';
-import { type ArchiveContent, defaultArchiveLimits, readArchive } from '../../protocol/archive.ts';
+import { type ArchiveContent, defaultArchiveLimits } from '../../protocol/archive.ts';
 import { oneBzip2Stream } from '../../protocol/bzip2.ts';
 import { judgeConfig } from '../../protocol/config.ts';
 import { UpdateError } from '../../protocol/errors.ts';
@@ -13,27 +14,23 @@ export const maxPackageBytes = 512 * 1024 ** 2;
  * Reads a package as a box does after it has checked the signature.
  * @param chunks the package; the reader may stop early when it is refused
  * @param version that the file name says
- * @param keep is given the decoded archive, which is not judged before the end
+ * @param staged gets its files; counts for nothing before the end
  * @throws UpdateError ARCHIVE_CORRUPT | ARCHIVE_REFUSED | VERSION_MISMATCH | PATH_NOT_UNDOABLE
  */
 export async function judgePackage(
   chunks: AsyncIterable<Uint8Array>,
   version: number,
-  keep: (decoded: Uint8Array) => Promise<void> | void = () => {},
+  staged: Staging | null = null,
 ): Promise<ArchiveContent> {
   const stream = oneBzip2Stream();
-  const archive = readArchive(version, defaultArchiveLimits);
   const size = sizeCheck();
   const watched = tap(chunks, (chunk) => {
     size(chunk);
     stream.push(chunk);
   });
-  for await (const chunk of unpacked(watched)) {
-    archive.push(chunk);
-    await keep(chunk);
-  }
+  const { content } = await judgeArchive(unpacked(watched), version, defaultArchiveLimits, staged);
   stream.end();
-  return undoable(archive.end());
+  return undoable(content);
 }
 
 /**

@@ -5,7 +5,9 @@ import { freeInodes } from '../../daemon/box/space.ts';
 import { follow } from '../../daemon/engine.ts';
 import { exists } from '../../daemon/files.ts';
 import { makeRoom, needSpace } from '../../daemon/space.ts';
+import { UpdateError } from '../../protocol/errors.ts';
 import { anUpdate, type Scene, scene } from '../support/fake-box.ts';
+import { keyPair } from '../support/key-chain.ts';
 import { smallDisk } from '../support/small-disk.ts';
 
 const mib = 2 ** 20;
@@ -93,4 +95,42 @@ it.each([
   const rest = await follow({ step: 'download', update: anUpdate }, box.tools);
   expect(rest).toMatchObject({ step: 'idle', because: { code: 'DISK_FULL', step: 'download' } });
   expect(fetched).toEqual([]);
+});
+
+/** Follows the step that unpacks while it judges, on a disk that holds the release only once the kept copy is gone. */
+async function verifyBeside(keptCopy: boolean) {
+  const box = await scene(
+    {},
+    {
+      verify: async () => {
+        tries++;
+        if (!keptCopy || (await exists(box.places.previous))) throw new UpdateError('DISK_FULL', 'No room to unpack.');
+        throw new UpdateError('ARCHIVE_REFUSED', 'Read to its end.');
+      },
+    },
+  );
+  let tries = 0;
+  await mkdir(box.places.at('/etc/opq-updater/keys'), { recursive: true });
+  await writeFile(box.places.at('/etc/opq-updater/keys/active.pem'), keyPair().pem);
+  if (keptCopy) {
+    await mkdir(box.places.previous);
+    await writeFile(join(box.places.previous, 'about'), 'format=1\nupdate=u0\nfrom=1550000001\n');
+    await writeFile(join(box.places.previous, 'tree.tar'), Buffer.alloc(mib, 1));
+  }
+  const rest = await follow({ step: 'verify', update: anUpdate }, box.tools);
+  return { rest, tries, box };
+}
+
+it('gives it up when a package shows only while it is unpacked how much it takes, and unpacks it anew', async () => {
+  const { rest, tries, box } = await verifyBeside(true);
+  expect(rest).toMatchObject({ step: 'idle', because: { code: 'ARCHIVE_REFUSED', step: 'verify' } });
+  expect(tries).toBe(2);
+  expect((await kept(box)).previous).toBe(false);
+  expect(await readFile(box.places.logFile, 'utf8')).toMatch(/given up.*version=1550000001/);
+});
+
+it('unpacks a package once where there is nothing to give up', async () => {
+  const { rest, tries } = await verifyBeside(false);
+  expect(rest).toMatchObject({ step: 'idle', because: { code: 'DISK_FULL', step: 'verify' } });
+  expect(tries).toBe(1);
 });

@@ -1,21 +1,7 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import {
-  chmod,
-  cp,
-  lstat,
-  mkdir,
-  mkdtemp,
-  open,
-  readFile,
-  readlink,
-  realpath,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { cp, lstat, mkdir, mkdtemp, readFile, readlink, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { openStaging } from '../../../daemon/package/staging.ts';
 import { undoablePaths } from '../../../daemon/writable.ts';
 import type { ArchiveContent } from '../../../protocol/archive.ts';
 import { describeProblem, judgeConfig, parseConfigText } from '../../../protocol/config.ts';
@@ -54,7 +40,7 @@ export async function rehearse<T>(
     const { below } = placesOf({ scratch });
     const folder = join(config.download_dir_path, `${packageFolder(version)}.unpacked`, packageFolder(version));
     await makeBelow(below);
-    const content = await unpack(path, version, join(scratch, 'decoded.tar'), join(below, folder));
+    const content = await unpack(path, version, join(below, folder));
     const writable = undoablePaths(config, content.updateJson?.writable_paths ?? []);
     const versionPath = config.installed_version_path;
     if (!writable.some((one) => versionPath.startsWith(`${one}/`))) {
@@ -104,22 +90,13 @@ async function makeBelow(below: string): Promise<void> {
   if (await exists(choices)) await cp(choices, join(below, choices), { recursive: true, verbatimSymlinks: true });
 }
 
-/** The files of a package as a box unpacks them; names and places come from the one reader that judged them. */
-async function unpack(path: string, version: number, decoded: string, folder: string): Promise<ArchiveContent> {
-  const tar = await open(decoded, 'wx');
-  const content = await withPackage(path, (file) =>
-    judgePackage(file.chunks(), version, (chunk) => tar.writeFile(chunk)),
-  ).finally(() => tar.close());
+/** The files of a package as a box unpacks them. */
+async function unpack(path: string, version: number, folder: string): Promise<ArchiveContent> {
   await mkdir(dirname(folder), { recursive: true, mode: 0o755 });
-  for (const { kind, name, mode, offset: start, sizeBytes } of content.entries) {
-    const place = join(folder, name);
-    await mkdir(kind === 'folder' ? place : dirname(place), { recursive: true, mode: 0o755 });
-    if (kind === 'file' && sizeBytes === 0) await writeFile(place, '');
-    else if (kind === 'file') {
-      await pipeline(createReadStream(decoded, { start, end: start + sizeBytes - 1 }), createWriteStream(place));
-    }
-    await chmod(place, mode);
+  const staged = openStaging(folder, 0);
+  try {
+    return await withPackage(path, (file) => judgePackage(file.chunks(), version, staged));
+  } finally {
+    staged.close();
   }
-  await rm(decoded);
-  return content;
 }

@@ -11,7 +11,6 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
-  renameSync,
   rmSync,
   type Stats,
   writeFileSync,
@@ -159,7 +158,6 @@ export const atOnce = {
   openToRead: (path: string): number => openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW),
   look: (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false }),
   setMode: chmodSync,
-  rename: renameSync,
   write: writeSync,
   close: closeSync,
 } as const;

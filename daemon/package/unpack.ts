@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { installScriptName } from '../../protocol/archive-content.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { syncFileSystem } from '../box/sync.ts';
-import { atOnce } from '../files.ts';
+import { atOnce, renameSafely } from '../files.ts';
 import type { VerifiedPackage } from './verify.ts';
 
 /**
@@ -19,6 +19,6 @@ export async function unpack({ staged, script }: VerifiedPackage, folder: string
   if (script !== null) staged.replace(installScriptName, script, 0o755);
   atOnce.remove(folder);
   atOnce.makeFolder(folder, { recursive: true, mode: 0o700 });
-  atOnce.rename(staged.path, join(folder, top));
   await syncFileSystem(folder);
+  await renameSafely(staged.path, join(folder, top));
 }

@@ -8,6 +8,7 @@ import type { Available } from '../protocol/views.ts';
 import type { Checks } from './checks.ts';
 import { type ComponentsRecord, isSame, readComponents, sameComponents, versionsOf } from './components-on-box.ts';
 import type { Offer } from './facts.ts';
+import { wasTakenBack } from './floor.ts';
 import { readHistory } from './history.ts';
 import { checkQuarantine, readQuarantine } from './quarantine.ts';
 import type { Resident } from './tools.ts';
@@ -48,10 +49,6 @@ export function choose(offer: Offer, running: ComponentsRecord | null, { only, a
 
 const unknown = (message: string) => new UpdateError('COMPONENT_UNKNOWN', message);
 
-/** True for what the box should take by itself: a newer release, or newer components of the same. */
-export const isNews = (offer: Offer, floor: number, running: ComponentsRecord | null): boolean =>
-  offer.version > floor || (offer.version === floor && Object.keys(upgradesOf(offer, running)).length > 0);
-
 type Parts = Pick<Resident, 'config' | 'places'>;
 const runningOn = async ({ config, places }: Parts) => readComponents(places, (await config()).values);
 
@@ -65,21 +62,21 @@ export async function asWished(tools: Parts, offer: Offer, wish: Partial<Wish>):
 }
 
 /**
- * What the box takes of an offer by itself: nothing more of a release of which an image failed here or was undone, as
- * which other one might do is for a person to find out.
- * @throws UpdateError as `choose` does, QUARANTINED
+ * What the box takes of an offer by itself: none that a person had undone, and nothing more of a release of which an
+ * image failed here, as which other one might do is for a person to find out.
+ * @throws UpdateError as `choose` does, QUARANTINED, UNDONE
  */
 export async function byItself(tools: Parts, offer: Offer): Promise<Offer> {
   if (offer.components !== null) {
     const quarantine = await readQuarantine(tools.places);
     const failed = quarantine.find(({ version }) => version === offer.version);
     if (failed) checkQuarantine(quarantine, failed.sha256);
-    const last = (await readHistory(tools.places)).find(({ to }) => to === offer.version);
-    if (last?.outcome === 'undone')
-      throw new UpdateError(
-        'QUARANTINED',
-        `A person had the release ${offer.version} undone on ${last.ended_at.slice(0, 10)}.`,
-      );
+  }
+  const { places } = tools;
+  const last = (await readHistory(places)).find(({ to }) => to === offer.version);
+  if (last?.outcome === 'undone' || (await wasTakenBack(offer.version, places, (await tools.config()).values))) {
+    const when = last?.outcome === 'undone' ? ` on ${last.ended_at.slice(0, 10)}` : '';
+    throw new UpdateError('UNDONE', `The release ${offer.version} was installed here, and undone${when}.`);
   }
   return choose(offer, await runningOn(tools), asItIs);
 }

@@ -6,14 +6,14 @@ import { faultOf } from '../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import { releaseDate } from '../protocol/version.ts';
 import type { Gate, Initiator, PostponementView } from '../protocol/views.ts';
+import { isNews } from '../protocol/words.ts';
 import { openBoxFacts } from './box-facts.ts';
 import { availableOf, type Checks, openChecks } from './checks.ts';
-import { asWished, byItself, isNews, type Wish } from './components.ts';
+import { asWished, byItself, type Wish } from './components.ts';
 import { readComponents } from './components-on-box.ts';
 import { watchDay } from './day.ts';
 import type { Offer, Update } from './facts.ts';
 import { makeFolder, privateFolder, readIfThere, removeUnfinished, writeFileSafely } from './files.ts';
-import { readFloor } from './floor.ts';
 import type { GateFacts } from './gates/gate.ts';
 import { closedGate, closedGates, openAgainMs } from './gates/gates.ts';
 import { type GateWatch, watchGates } from './gates/watch.ts';
@@ -171,12 +171,11 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
       const { values } = await config();
       const installed = await installedVersion(places, values);
       const running = await readComponents(places, values);
-      const newer = offer !== null && isNews(offer, await readFloor(places, values), running);
-      const answer = { installed: installed ?? null, available: offer && availableOf(offer, running), news: newer };
-      const below = offer !== null && !newer && offer.version < (installed ?? 0);
-      if (below)
+      const known = { installed: installed ?? null, available: offer && availableOf(offer, running) };
+      const answer = { ...known, news: isNews(known) };
+      if (offer && offer.version < (installed ?? 0))
         log.warn('the server offers an older release than the installed one', { offered: offer.version, installed });
-      if (!newer || !install) return { ...answer, begun: false, id: null, why_not: null };
+      if (!offer || !answer.news || !install) return { ...answer, begun: false, id: null, why_not: null };
       try {
         const { id } = await beginOffer(await byItself(tools, offer), by, false);
         return { ...answer, begun: true, id, why_not: null };

@@ -26,12 +26,15 @@ export async function raiseFloor(places: Places, version: number): Promise<void>
   if (version > (await highestConfirmed(places))) await writeFileSafely(floorFile(places), `${version}\n`);
 }
 
-/**
- * By itself the box takes only what is above the floor; a person may take the floor itself again.
- * @throws UpdateError DOWNGRADE_REFUSED
- */
-export function checkFloor(update: Pick<Update, 'to' | 'by' | 'allowDowngrade'>, floor: number): void {
-  if (update.allowDowngrade || update.to > floor || (update.to === floor && update.by !== 'schedule')) return;
+/** True for a release that was confirmed here once while an earlier one is what runs now. */
+export async function wasTakenBack(version: number, places: Places, config: Config): Promise<boolean> {
+  const installed = await installedVersion(places, config);
+  return installed !== undefined && installed < version && version === (await highestConfirmed(places));
+}
+
+/** @throws UpdateError DOWNGRADE_REFUSED */
+export function checkFloor(update: Pick<Update, 'to' | 'allowDowngrade'>, floor: number): void {
+  if (update.allowDowngrade || update.to >= floor) return;
   throw new UpdateError(
     'DOWNGRADE_REFUSED',
     `The release ${update.to} is below ${floor}, the lowest that this box accepts.`,

@@ -107,7 +107,7 @@ export async function judgeUpload(
       { signal },
     );
     // One that failed here before is for the person to decide.
-    await judgeRelease(release, { to: version, by: 'file', retry: true, allowDowngrade: false }, values, tools);
+    await judgeRelease(release, { to: version, retry: true, allowDowngrade: false }, values, tools);
     await move(files.unverified, files.verified);
     const { signedBy, sha256, unpackedBytes, hardware, notes } = release;
     return { signed_by: signedBy, sha256, unpacked_bytes: unpackedBytes, hardware, notes };

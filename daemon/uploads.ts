@@ -118,7 +118,7 @@ export async function openUploads(
     decodeSignature(signature);
     await pinnedKeyPems(places, values);
     const to = versionOfPackageName(name)!;
-    checkFloor({ to, by: 'file', allowDowngrade: false }, await readFloor(places, values));
+    checkFloor({ to, allowDowngrade: false }, await readFloor(places, values));
     // Like a download, and once more: the update works on a copy. The kept release may have to go for it then.
     const inAll = size_bytes * (spaceFactor + 1) - (await keptBytes(places, folder));
     await needSpace(tools, [{ folder, bytes: Math.max(inAll, size_bytes), inodes: 10 }]);

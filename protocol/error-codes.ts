@@ -165,6 +165,11 @@ export const errorCodes = {
     meaning: 'this release failed on this box before',
     todo: 'wait for a newer one, or "opq-updater install --retry"',
   },
+  UNDONE: {
+    exit: 5,
+    meaning: 'this release was undone on this box, which does not take it again by itself',
+    todo: 'wait for a newer one, or "opq-updater install"',
+  },
   CANCELLED: { exit: 5, meaning: 'a person cancelled the update', todo: 'nothing' },
   NOTHING_OFFERED: { exit: 5, meaning: 'the server offers no release', todo: 'publish one' },
   NOTHING_TO_UNDO: { exit: 5, meaning: 'there is no earlier release to go back to', todo: 'nothing' },

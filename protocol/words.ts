@@ -35,13 +35,19 @@ export const stateWords: Readonly<Record<Status['state'], string>> = {
   stuck: 'stuck: the box could not be put right by itself',
 };
 
-export const isNews = ({ available, installed }: Pick<Status, 'available' | 'installed'>): boolean =>
-  (available?.version ?? 0) > (installed ?? 0) || Object.keys(available?.upgrades ?? {}).length > 0;
+/** A newer release than the one that runs, or newer components of the same. What holds it back is asked of the gates. */
+export function isNews({ available, installed }: Pick<Status, 'available' | 'installed'>): boolean {
+  if (available === null) return false;
+  const { version, upgrades } = available;
+  return version > (installed ?? 0) || (version === installed && Object.keys(upgrades ?? {}).length > 0);
+}
 
 /** The state of the box in one line. */
 export function headlineOf(now: Status): string {
   if (now.state !== 'idle') return stateWords[now.state] ?? now.state;
-  return isNews(now) ? 'at rest, an update is available' : 'at rest';
+  if (!isNews(now)) return 'at rest';
+  const failed = now.gates.some(({ name, open }) => name === 'quarantine' && !open);
+  return failed ? 'at rest, the release on offer failed or was undone here' : 'at rest, an update is available';
 }
 
 export type GateWord = 'open' | 'overruled' | 'held' | 'closed';

@@ -8,7 +8,7 @@ usage() {
 usage: sh setup/try.sh [--once] [--new-release | --bad-release]
 
   --once         exit with the outcome (0 = confirmed or up to date) instead of staying up to look at
-  --new-release  publish another release first; without it, a second run finds the box up to date
+  --new-release  publish another release first; without it, a second run takes what there is, or finds itself up to date
   --bad-release  publish one whose service fails after the reboot, to see it put back (outcome 6)
 
 OPQ_TRY_DIR    folder to work in; everything stays in it (default: scratch/ in this checkout)
@@ -68,16 +68,19 @@ trap 'exit 143' TERM
 [ -e "$keys/private_key.pem" ] || { say "Publisher: makes a key pair"; publisher keygen "$keys"; }
 
 newest() { find "$1" -name 'opq-box-update-*.tar.bz2' 2>/dev/null | sort | tail -n 1; }
-[ "$release" != if-none ] || [ -n "$(newest "$updates")" ] || release=good
-if [ "$release" != if-none ]; then
-    say "Publisher: builds, signs and publishes an update package"
+publish_release() { # good|bad
     rm -rf "$dir/content"
     cp -R "$repo/setup/demo/release" "$dir/content"
-    [ "$release" = good ] || printf '#!/bin/sh\necho broken >&2\nexit 1\n' >"$dir/content/box-configuration-daemon/box-config-daemon"
+    [ "$1" = good ] || printf '#!/bin/sh\necho broken >&2\nexit 1\n' >"$dir/content/box-configuration-daemon/box-config-daemon"
     mkdir -p "$updates" "$dir/built"
     publisher build "$dir/content" --out "$dir/built"
     publisher publish "$(newest "$dir/built")" --to "$updates" --key "$keys/private_key.pem"
     rm -rf "$dir/content" "$dir/built"
+}
+[ "$release" != if-none ] || [ -n "$(newest "$updates")" ] || release=good
+if [ "$release" != if-none ]; then
+    say "Publisher: builds, signs and publishes an update package"
+    publish_release "$release"
 fi
 
 # --- the update server ----------------------------------------------------------
@@ -136,6 +139,9 @@ cat <<EOF
 The log of the box is $dir/box.log, that of the server $dir/server.log.
 EOF
 if [ "$once" = no ]; then
+    say "Publisher: publishes another one, for the page to install"
+    publish_release good
+    updater check
     "${OPQ_TRY_NODE:-node}" "$repo/dist/opq-updater-ui.js" --root "$box" --host 127.0.0.1 --port 0 --idle-s 0 \
         >"$dir/page.log" 2>&1 &
     pids="$pids $!"
@@ -146,9 +152,12 @@ if [ "$once" = no ]; then
     updater page pin
     cat <<EOF
 
-Box, server and page stay up. To look at them, in another terminal:
+Box, server and page stay up. The page has a release to install. By command line, in another terminal:
 
   node dist/opq-updater.js status --root $box
+  node dist/opq-updater.js why --root $box
+  node dist/opq-updater.js install --wait --root $box
+  node dist/opq-updater.js history --root $box
   node dist/opq-updater.js rollback --wait --root $box
   node dist/opq-updater.js page pin --root $box
   curl $url/version.json

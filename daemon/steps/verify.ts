@@ -53,10 +53,11 @@ export const verify: Step<'verify'> = {
         if (!short || !(await giveUpKept(tools, files.folder))) throw error;
         return judge();
       });
-      const built = channelOf(update) === 'attended';
-      // Of one release there are many images: also by itself the box may take another one of the floor itself.
-      await judgeRelease(release, built ? { ...update, by: 'person' } : update, values, tools);
-      if (built && isSame(await readComponents(places, values), update.to, release.components ?? {})) {
+      await judgeRelease(release, update, values, tools);
+      if (
+        channelOf(update) === 'attended' &&
+        isSame(await readComponents(places, values), update.to, release.components ?? {})
+      ) {
         throw sameComponents(update.to);
       }
       await renameSafely(files.unverified, files.verified);
@@ -86,7 +87,7 @@ export async function proofOf(update: Update, tools: Tools): Promise<Pick<Verify
 /** What a good signature does not say: that the release is for this box, and now. */
 export async function judgeRelease(
   release: VerifiedRelease,
-  update: Pick<Update, 'to' | 'by' | 'retry' | 'allowDowngrade'>,
+  update: Pick<Update, 'to' | 'retry' | 'allowDowngrade'>,
   values: Config,
   { places, box, clock }: Pick<Tools, 'places' | 'box' | 'clock'>,
 ): Promise<void> {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { asItIs, choose, isNews, upgradesOf } from '../../daemon/components.ts';
+import { availableOf } from '../../daemon/checks.ts';
+import { asItIs, choose, upgradesOf } from '../../daemon/components.ts';
 import type { Offer } from '../../daemon/facts.ts';
+import { isNews } from '../../protocol/words.ts';
 import { errorOf } from '../support/error-of.ts';
 
 const version = 1_550_190_683;
@@ -76,16 +78,21 @@ describe('What is to be built', () => {
 });
 
 describe('News', () => {
+  const news = (installed: number | null, running: Parameters<typeof availableOf>[1]) =>
+    isNews({ installed, available: availableOf(offer, running) });
+
   it('are a newer release, or a newer component of the same', () => {
-    expect(isNews(offer, version - 1, null)).toBe(true);
-    expect(isNews(offer, version, three)).toBe(false);
+    expect(news(version - 1, null)).toBe(true);
+    expect(news(null, null)).toBe(true);
+    expect(news(version, three)).toBe(false);
     const old = runs({ core: '2.0', triggering: '1.9', thd: '0.3' });
-    expect(isNews(offer, version, old)).toBe(true);
+    expect(news(version, old)).toBe(true);
     expect(upgradesOf(offer, old)).toEqual({ triggering: ['1.10', '1.9'] });
   });
 
-  it('are none below the lowest version that the box accepts, or where nobody knows what runs', () => {
-    expect(isNews(offer, version + 1, runs({ core: '1.0' }))).toBe(false);
-    expect(isNews(offer, version, null)).toBe(false);
+  it('are none below what runs, where nobody knows which components do, or where nothing is offered', () => {
+    expect(news(version + 1, runs({ core: '1.0' }))).toBe(false);
+    expect(news(version, null)).toBe(false);
+    expect(isNews({ installed: null, available: null })).toBe(false);
   });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { checkFloor, raiseFloor, readFloor } from '../../daemon/floor.ts';
+import { checkFloor, raiseFloor, readFloor, wasTakenBack } from '../../daemon/floor.ts';
 import { type Places, placesUnder } from '../../daemon/places.ts';
 import { judgeConfig } from '../../protocol/config.ts';
 import { errorOf } from '../support/error-of.ts';
@@ -55,13 +55,23 @@ it('holds also when the state of the updater is lost or torn, by what is install
   expect(await floor()).toBe(newVersion);
 });
 
-it('lets by itself only newer releases in, to a person also the same one, and older ones by force alone', () => {
+it('lets older releases in by force alone', () => {
   const number = fc.integer({ min: 0, max: 4 });
   fc.assert(
-    fc.property(number, number, fc.constantFrom('schedule', 'person', 'file'), fc.boolean(), (to, least, by, force) => {
-      const code = errorOf(() => checkFloor({ to, by, allowDowngrade: force }, least));
-      const good = force || to > least || (to === least && by !== 'schedule');
-      expect(code).toBe(good ? 'no error' : 'DOWNGRADE_REFUSED');
+    fc.property(number, number, fc.boolean(), (to, least, force) => {
+      const code = errorOf(() => checkFloor({ to, allowDowngrade: force }, least));
+      expect(code).toBe(force || to >= least ? 'no error' : 'DOWNGRADE_REFUSED');
     }),
   );
+});
+
+it('knows the release that was confirmed before an earlier one came back, also without a history', async () => {
+  const takenBack = (version: number) => wasTakenBack(version, places, configWith());
+  await install(`${newVersion}\n`);
+  await raiseFloor(places, newVersion);
+  expect(await takenBack(newVersion)).toBe(false);
+  await install(`${oldVersion}\n`);
+  expect(await takenBack(newVersion)).toBe(true);
+  expect(await takenBack(newVersion + 1)).toBe(false);
+  expect(await takenBack(oldVersion)).toBe(false);
 });

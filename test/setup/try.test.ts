@@ -47,6 +47,32 @@ it('shows the main job: an update confirmed, nothing to do, and a bad release pu
   }
 });
 
+it('stays up with a page that has something to install, until it is ended', { timeout: 240_000 }, async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'opq-try-'));
+  const child = spawn('sh', [script], {
+    env: { ...process.env, OPQ_TRY_DIR: dir },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    let output = '';
+    for await (const chunk of child.stdout.setEncoding('utf8')) {
+      output += chunk;
+      if (output.includes('Ctrl-C ends them all.')) break;
+    }
+    expect(output).toMatch(/Outcome: updated from 1 to \d{10} /);
+    const { status } = await fetch(/Page: (http\S+)/.exec(output)![1]!);
+    expect(status).toBe(200);
+    const updater = fileURLToPath(new URL('../../dist/opq-updater.js', import.meta.url));
+    const shown = await text(spawn('node', [updater, 'status', '--json', '--root', join(dir, 'box')]).stdout);
+    const { available, installed } = JSON.parse(shown);
+    expect(available.version).toBeGreaterThan(installed);
+  } finally {
+    child.kill('SIGTERM');
+    if (child.exitCode === null) await once(child, 'close');
+    await rm(dir, { recursive: true, force: true });
+  }
+});
+
 it('says what is wrong with an option', async () => {
   const { exitCode, output } = await tryOnce(tmpdir(), '--twice');
   expect(exitCode).toBe(2);

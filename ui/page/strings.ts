@@ -123,6 +123,7 @@ export const t = {
     later: 'Later …',
     cancel: 'Cancel the update',
     whyNoInstall: 'There is nothing newer to install.',
+    whyNotAsked: 'What there is to install is known once the box has asked: check now.',
     whyNoServer: 'No update server is set.',
     whyBusy: 'An update is under way.',
     whyAsking: 'The box is asking already.',

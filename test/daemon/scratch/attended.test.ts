@@ -220,7 +220,7 @@ it('takes newer components of the same release by itself, and goes on to no othe
   // What a person did not want it does not take again by itself.
   expect(await box.cli('rollback', '--wait')).toMatchObject({ exitCode: 0 });
   const again = await box.daemon.ask('check', { install: true });
-  expect(again).toMatchObject({ news: true, begun: false, why_not: { code: 'QUARANTINED' } });
+  expect(again).toMatchObject({ news: true, begun: false, why_not: { code: 'UNDONE' } });
   expect(await upgrade(box, { add: ['display'] })).toMatchObject({ outcome: 'confirmed' });
 });
 

@@ -24,7 +24,7 @@ it('watches a whole update on a phone to its verdict, with another technician wh
 
   await phone.locator('#update').getByText(String(oldRelease.version)).waitFor();
   expect(await button(phone, t.update.install).getAttribute('aria-disabled')).toBe('true');
-  await phone.getByText(t.update.whyNoInstall).waitFor();
+  await phone.getByText(t.update.whyNotAsked).waitFor();
   await button(phone, t.update.check).click();
   await phone.locator('#update .news').getByText(String(next)).waitFor();
   // In the zone of the browser, Hawaii; UTC for who points at it.

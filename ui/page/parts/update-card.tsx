@@ -128,9 +128,11 @@ function Offer() {
   );
 }
 
-function noneText({ server_url, last_check, available }: Status): string {
-  if (server_url === null) return t.update.noServer;
-  return last_check === null && available === null ? t.update.notAsked : t.update.none;
+const notAsked = ({ last_check, available }: Status): boolean => last_check === null && available === null;
+
+function noneText(status: Status): string {
+  if (status.server_url === null) return t.update.noServer;
+  return notAsked(status) ? t.update.notAsked : t.update.none;
 }
 
 /** Why the box can be asked for nothing that begins an update now. */
@@ -147,7 +149,7 @@ function whyNoCheck({ server_url, state }: Status): string | null {
 
 /** A closed gate that no person may override; the last one is asked about in the dialog. */
 function whyNoInstall(status: Status): string | null {
-  if (!isNews(status)) return t.update.whyNoInstall;
+  if (!isNews(status)) return notAsked(status) ? t.update.whyNotAsked : t.update.whyNoInstall;
   const closed = status.gates.find(({ open, soft, name }) => !open && !soft && name !== 'quarantine');
   return closed ? (closed.fault?.message ?? closed.value) : null;
 }

@@ -6,13 +6,13 @@ import { asUpdateError } from '../protocol/errors.ts';
 import { parsePublicKey } from '../protocol/keys.ts';
 import { updaterText } from '../protocol/updater.ts';
 import type { CheckUp } from '../protocol/views.ts';
+import { bytesText } from '../protocol/words.ts';
 import { askedOf, serverOf, tufFolderOf } from './asked.ts';
 import { linkedUpdater } from './box/updater.ts';
 import { metadataLook } from './channel/tuf-expiry.ts';
 import type { Daemon } from './daemon.ts';
 import { exists } from './files.ts';
 import { isTrusted, listKeys, pinnedKeyPems } from './keys.ts';
-import { mib } from './space.ts';
 import { inNewWorker } from './tools.ts';
 
 /** Where install.sh has cron ask in place of the daemon's own schedule. */
@@ -83,7 +83,7 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
     const needed = reserve_bytes + (await box.sizeOf(writable_paths)).bytes;
     const folders = [places.at(download_dir_path), places.state];
     const free = Math.min(...(await Promise.all(folders.map((folder) => box.freeBytes(folder)))));
-    const found = `${mib(free)} free, ${mib(needed)} for the copy of the old release and the reserve`;
+    const found = `${bytesText(free)} free, ${bytesText(needed)} for the copy of the old release and the reserve`;
     return { found, todo: free < needed ? errorCodes.DISK_FULL.todo : undefined };
   },
 

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UpdateError } from '../protocol/errors.ts';
+import { bytesText } from '../protocol/words.ts';
 import { readAbout } from './box/snapshot.ts';
 import { exists, removeSafely } from './files.ts';
 import type { Places } from './places.ts';
@@ -48,7 +49,7 @@ export async function giveUpKept({ places, log }: Pick<Tools, 'places' | 'log'>,
   const bytes = await keptBytes(places, folder);
   if (bytes === 0) return false;
   const { from } = await readAbout(places.previous);
-  log.warn('the kept copy of the earlier release is given up to make room', { version: from, of: mib(bytes) });
+  log.warn('the kept copy of the earlier release is given up to make room', { version: from, of: bytesText(bytes) });
   await removeSafely(places.previous);
   return true;
 }
@@ -64,8 +65,8 @@ export async function keptBytes({ previous }: Places, folder: string): Promise<n
 async function shortage({ box, config }: With<never>, { folder, bytes, inodes }: Need) {
   const { reserve_bytes } = (await config()).values;
   const [needed, free, freeInodes] = [bytes + reserve_bytes, await box.freeBytes(folder), await box.freeInodes(folder)];
-  const inReserve = `${mib(reserve_bytes)} of them in reserve`;
-  if (free < needed) return full(`${folder} needs ${mib(needed)} (${inReserve}), found ${mib(free)} free.`);
+  const inReserve = `${bytesText(reserve_bytes)} of them in reserve`;
+  if (free < needed) return full(`${folder} needs ${bytesText(needed)} (${inReserve}), found ${bytesText(free)} free.`);
   if (freeInodes < inodes) return full(`${folder} needs ${inodes} more files, found room for ${freeInodes}.`);
   return undefined;
 }
@@ -85,5 +86,3 @@ async function byFileSystem(needs: readonly Need[]): Promise<Need[]> {
 async function fileSystemOf(path: string): Promise<number> {
   return (await exists(path)) ? (await stat(path)).dev : fileSystemOf(dirname(path));
 }
-
-export const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

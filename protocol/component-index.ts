@@ -8,6 +8,7 @@ import {
 } from './component.ts';
 import { UpdateError } from './errors.ts';
 import type { PublicKey } from './keys.ts';
+import { misshapen } from './misshapen.ts';
 import { decodeSignature, signatureCheck } from './signature.ts';
 import { isReleaseVersion } from './version.ts';
 
@@ -88,11 +89,8 @@ export function parseIndex(bytes: Uint8Array): ComponentIndex {
     throw refused('is not JSON', cause);
   }
   const result = indexSchema.safeParse(json);
-  if (!result.success) {
-    const issue = result.error.issues[0]!;
-    throw refused(`is wrong at "${issue.path.join('.') || 'its top'}": ${issue.message}`);
-  }
-  return result.data;
+  if (result.success) return result.data;
+  throw refused(misshapen(result.error));
 }
 
 /** The text that is signed: the same for the same components, in whatever order they came. */

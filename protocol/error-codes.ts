@@ -80,7 +80,7 @@ export const errorCodes = {
   ARCHIVE_REFUSED: {
     exit: 4,
     meaning: 'the archive holds something that an update package may not hold',
-    todo: 'build it again with "opq-release build"',
+    todo: 'its publisher corrects what is named, and builds it again with "opq-release build"',
   },
   VERSION_MISMATCH: {
     exit: 4,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { UpdateError } from './errors.ts';
 import { type PublicKey, parsePublicKey } from './keys.ts';
+import { misshapen } from './misshapen.ts';
 import { decodeSignature, maxSignatureBytes, signatureCheck } from './signature.ts';
 
 /**
@@ -147,8 +148,7 @@ function parsed<T extends z.ZodType>(schema: T, text: string, what: string): z.o
   }
   const result = schema.safeParse(json);
   if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  throw refused(`${what} is wrong at "${issue.path.join('.') || 'its top'}": ${issue.message}`);
+  throw refused(`${what} ${misshapen(result.error)}`);
 }
 
 const refused = (why: string, cause?: unknown) =>

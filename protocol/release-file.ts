@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { UpdateError } from './errors.ts';
+import { misshapen } from './misshapen.ts';
 import { isReleaseVersion, packageName, quote, signatureName } from './version.ts';
 
 /** A release file is some hundred bytes; notes may be long, a megabyte of them is not notes. */
@@ -58,8 +59,7 @@ export function parseReleaseFile(bytes: Uint8Array): ReleaseFile {
   if (duplicate !== undefined) throw invalid(`has the key ${quote(duplicate)} twice`);
   const result = releaseFileSchema.safeParse(json);
   if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  throw invalid(`is wrong at ${quote(issue.path.join('.') || 'its top')}: ${issue.message}`);
+  throw invalid(misshapen(result.error));
 }
 
 /** The text of a release file: stable key order, as `version.json` is compared and cached byte by byte. */

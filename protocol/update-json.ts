@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { UpdateError } from './errors.ts';
 import { linksSchema } from './key-chain.ts';
+import { misshapen } from './misshapen.ts';
 import { updaterPathPattern, updaterVersionPattern } from './updater.ts';
 
 /** `update.json` is read into memory before anything is unpacked. */
@@ -59,9 +60,5 @@ export function parseUpdateJson(bytes: Uint8Array): UpdateJson {
   }
   const result = updateJsonSchema.safeParse(json);
   if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  throw new UpdateError(
-    'ARCHIVE_REFUSED',
-    `update.json in the package is wrong at "${issue.path.join('.') || 'its top'}": ${issue.message}.`,
-  );
+  throw new UpdateError('ARCHIVE_REFUSED', `update.json in the package ${misshapen(result.error)}.`);
 }

@@ -1,4 +1,4 @@
-import { mib } from '../space.ts';
+import { bytesText } from '../../protocol/words.ts';
 import type { Rows } from './gate.ts';
 
 /** A package, its files and a copy of what they replace: so much more than the package itself, measured on real ones. */
@@ -46,9 +46,9 @@ export const releaseRows: Rows = {
     yields: 'nobody',
     look({ config, offer, freeBytes }) {
       const needed = (offer?.sizeBytes ?? 0) * spaceFactor + config.values.reserve_bytes;
-      const look = { value: `${mib(freeBytes)} free`, limit: `${mib(needed)} or more` };
+      const look = { value: `${bytesText(freeBytes)} free`, limit: `${bytesText(needed)} or more` };
       if (freeBytes >= needed) return look;
-      const message = `The update needs ${mib(needed)} with its reserve, found ${mib(freeBytes)} free.`;
+      const message = `The update needs ${bytesText(needed)} with its reserve, found ${bytesText(freeBytes)} free.`;
       return { ...look, closed: ['DISK_FULL', message] };
     },
   },

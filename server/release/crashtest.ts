@@ -1,6 +1,6 @@
 import { UpdateError } from '../../protocol/errors.ts';
 import { rehearse } from './rehearsal/prepare.ts';
-import type { Command, CrashTested, Stop } from './rehearsal/rehearsal.ts';
+import { type Command, type CrashTested, placeOf, type Stop } from './rehearsal/rehearsal.ts';
 import { objections } from './rehearsal/verdict.ts';
 import { printable, table } from './text.ts';
 import { verb } from './verb.ts';
@@ -119,8 +119,7 @@ function findingText({ kind, what, first, last }: Finding, commands: readonly Co
 function where(step: number, commands: readonly Command[]): string {
   const command = commands[step - 1];
   if (command === undefined) return 'its start';
-  const file = command.file === null ? '' : ` of ${command.file}`;
-  return `line ${command.line}${file} (command ${step}): ${command.text.split('\n')[0]}`;
+  return placeOf(command, step);
 }
 
 /** The command by its number: null = before the first, or after the last. */

@@ -17,7 +17,7 @@ export async function components({ screen, daemon }: Call): Promise<number> {
   screen.line(styled('bold', `${'component'.padEnd(wide!)}${'running'.padEnd(versions!)}available`));
   for (const [n, [name, running, available]] of rows.entries()) {
     const row = view.components[n]!;
-    const [word, style] = newsOf(row);
+    const [word, style] = newsOf(row, view.release !== null);
     const more = [
       word,
       ...row.requires.map((other) => `needs ${other}`),
@@ -32,9 +32,9 @@ export async function components({ screen, daemon }: Call): Promise<number> {
   return view.fault ? screen.fault(view.fault) : 0;
 }
 
-function newsOf({ running, available }: ComponentView): readonly [string, Style?] {
+function newsOf({ running, available }: ComponentView, isKnown: boolean): readonly [string, Style?] {
   if (running === null) return ['', 'dim'];
-  if (available === null) return ['no longer available', 'yellow'];
+  if (available === null) return isKnown ? ['no longer available', 'yellow'] : [''];
   return running === available ? [''] : ['another version', 'green'];
 }
 

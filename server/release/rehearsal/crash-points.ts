@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathText } from '../../../daemon/box/undo/image.ts';
 import { UpdateError } from '../../../protocol/errors.ts';
 import { describe, differencesOf } from './differences.ts';
-import type { Command, CrashTested, Rehearsed, Request, Stop } from './rehearsal.ts';
+import { type Command, type CrashTested, placeOf, type Rehearsed, type Request, type Stop } from './rehearsal.ts';
 import { type Ended, runRestore, runScript } from './run-script.ts';
 import { leaveTree, placesOf, removeTree, type Tree, treeOn } from './tree.ts';
 
@@ -59,20 +59,22 @@ async function undisturbed(request: Request, before: Tree, rehearsed: Describe) 
     return true;
   });
   noteCalls();
-  mustEndWell(ended, request);
+  mustEndWell(ended, request, commands.at(-1));
   const whole = await rehearsed(request, { tree, before, ended, callSteps });
   const found = await differencesOf(tree, before);
   await removeTree(request, 'whole');
   return { commands, whole, found };
 }
 
-function mustEndWell({ exitCode, timedOut, output }: Ended, { timeoutMs }: Request): void {
+function mustEndWell({ exitCode, timedOut, output }: Ended, { timeoutMs }: Request, last?: Command): void {
+  const where = last ? `, ${timedOut ? 'in' : 'after'} ${placeOf(last)}` : '';
   if (timedOut) {
-    throw new UpdateError('INSTALL_TIMED_OUT', `install_update.sh was still running after ${timeoutMs / 1000} s.`);
+    const message = `install_update.sh was still running after ${timeoutMs / 1000} s${where}.`;
+    throw new UpdateError('INSTALL_TIMED_OUT', message);
   }
   if (exitCode === 0) return;
   const said = lastLine(output);
-  throw new UpdateError('INSTALL_SCRIPT_FAILED', `install_update.sh ends with ${exitCode}, undisturbed${said}`);
+  throw new UpdateError('INSTALL_SCRIPT_FAILED', `install_update.sh ends with ${exitCode}, undisturbed${where}${said}`);
 }
 
 const lastLine = (output: string): string => {

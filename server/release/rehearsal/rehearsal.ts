@@ -65,6 +65,12 @@ export interface Command {
   readonly text: string;
 }
 
+/** `line 7 (command 12): cp VERSION ..`. @param step its number; undefined = it does not matter */
+export function placeOf({ line, file, text }: Command, step?: number): string {
+  const number = step === undefined ? '' : ` (command ${step})`;
+  return `line ${line}${file === null ? '' : ` of ${file}`}${number}: ${text.split('\n')[0]}`;
+}
+
 /** What becomes of a box whose power goes right before a command. */
 export interface Stop {
   /** Number of the command, from 1; one more than there are commands = after the end. */

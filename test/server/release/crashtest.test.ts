@@ -83,5 +83,6 @@ describe.skipIf(!mayRehearse)('opq-release crashtest', { timeout: 600_000 }, () 
     const { exit, code, stderr } = release(['crashtest', packageOf(['echo the reason', 'exit 3'])]);
     expect([exit, code]).toEqual([6, 'INSTALL_SCRIPT_FAILED']);
     expect(stderr).toContain('the reason');
+    expect(stderr).toMatch(/after line \d+: exit 3/);
   });
 });

@@ -50,7 +50,13 @@ function Choice({ view: { components, release } }: { view: ComponentsView }) {
     <>
       <ul class="list parts">
         {components.map((row) => (
-          <Row key={row.name} row={row} chosen={names.has(row.name)} toggle={() => toggle(row.name)} />
+          <Row
+            key={row.name}
+            row={row}
+            isKnown={release !== null}
+            chosen={names.has(row.name)}
+            toggle={() => toggle(row.name)}
+          />
         ))}
       </ul>
       {complaints.length > 0 && (
@@ -91,7 +97,15 @@ function Choice({ view: { components, release } }: { view: ComponentsView }) {
   );
 }
 
-function Row({ row, chosen, toggle }: { row: ComponentView; chosen: boolean; toggle: () => void }) {
+interface RowProps {
+  readonly row: ComponentView;
+  /** False while nothing is known of what is available. */
+  readonly isKnown: boolean;
+  readonly chosen: boolean;
+  readonly toggle: () => void;
+}
+
+function Row({ row, isKnown, chosen, toggle }: RowProps) {
   const { name, running, available, requires, conflicts } = row;
   const versions = running !== null && available !== null && running !== available ? `${running} → ${available}` : null;
   return (
@@ -101,7 +115,7 @@ function Row({ row, chosen, toggle }: { row: ComponentView; chosen: boolean; tog
         <b>{name}</b>
         <span>{versions ?? running ?? available}</span>
         {versions && <span class="tag good">{t.components.newer}</span>}
-        {available === null && <span class="tag warn">{t.components.gone}</span>}
+        {isKnown && available === null && <span class="tag warn">{t.components.gone}</span>}
       </label>
       {requires.length + conflicts.length > 0 && <small>{t.components.rules(requires, conflicts)}</small>}
     </li>

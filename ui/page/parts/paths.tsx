@@ -11,7 +11,7 @@ export function Paths({ of: { count, first }, text }: { of: PathList; text: stri
       {count > first.length && <li>{t.more(count - first.length)}</li>}
     </ul>
   );
-  if (count === 0) return <p>{`0 ${text}`}</p>;
+  if (count === 0) return null;
   return (
     <details class="output" open={count <= 5}>
       <summary>

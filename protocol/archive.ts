@@ -29,8 +29,6 @@ export interface ArchiveEntry {
   /** Masked with 0755; the owner can always read and write, and enter a folder. */
   readonly mode: number;
   readonly sizeBytes: number;
-  /** Where its content begins in the decoded tar. */
-  readonly offset: number;
 }
 
 export interface ArchiveContent {
@@ -84,7 +82,7 @@ function* walk(expectedVersion: number, limits: ArchiveLimits, sink: ArchiveSink
     const mode = kind === 'folder' ? (member.mode & 0o755) | 0o700 : (member.mode & 0o755) | 0o600;
     if (name !== undefined) {
       const isKept = keptContent(name, kind, sizeBytes);
-      const entry: ArchiveEntry = { kind, name, mode, sizeBytes, offset: at.position() };
+      const entry: ArchiveEntry = { kind, name, mode, sizeBytes };
       entries.push(entry);
       sink.begin(entry);
       if (isKept) {

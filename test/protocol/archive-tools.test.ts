@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { defaultArchiveLimits, readArchive } from '../../protocol/archive.ts';
 import { errorOf } from '../support/error-of.ts';
+import { keptArchive } from '../support/kept-archive.ts';
 import { feedAll, testVersion, testTop as top } from '../support/tar-bytes.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'opq-archive-'));
@@ -43,11 +44,14 @@ const tar = (cwd: string, ...args: string[]) =>
 
 /** Every file is found with exactly its bytes and its executable bit. */
 function expectContent(bytes: Buffer, files: Record<string, string | null>): void {
-  const { entries } = read(bytes);
+  const {
+    content: { entries },
+    files: kept,
+  } = keptArchive(bytes, defaultArchiveLimits);
   const found = entries.filter(({ kind }) => kind === 'file');
-  expect(
-    Object.fromEntries(found.map((f) => [f.name, bytes.toString('utf8', f.offset, f.offset + f.sizeBytes)])),
-  ).toEqual(Object.fromEntries(Object.entries(files).filter(([, content]) => content !== null)));
+  expect(Object.fromEntries([...kept].map(([name, inside]) => [name, inside.toString()]))).toEqual(
+    Object.fromEntries(Object.entries(files).filter(([, content]) => content !== null)),
+  );
   expect(entries.find(({ name }) => name === 'empty-folder')?.kind).toBe('folder');
   expect(found.filter(({ mode }) => mode & 0o100).map(({ name }) => name)).toEqual(['install_update.sh']);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { defaultArchiveLimits, readArchive } from '../../protocol/archive.ts';
 import { configKeys } from '../../protocol/config-keys.ts';
+import { keptArchive } from '../support/kept-archive.ts';
 import {
   feedAll,
   longNameRow,
@@ -40,13 +41,12 @@ describe('an archive that is an update package', () => {
     expect(content).toMatchObject({ version: testVersion, unpackedBytes: 11 + 10 + 4, updateJson: undefined });
   });
 
-  it('tells where the bytes of each file lie, so that nobody has to parse it again', () => {
+  it.each([1, 100, 511, 65_536])('gives the bytes of each file to who keeps them, in pieces of %i', (chunkBytes) => {
     const content = 'x'.repeat(700);
     const bytes = tarBytes(packageRows({ name: at('a'), content }, { name: at('b'), content: 'bb' }));
-    for (const { name, offset, sizeBytes } of read(bytes).entries) {
-      const expected = { a: content, b: 'bb', VERSION: `${testVersion}\n`, 'install_update.sh': '#!/bin/sh\n' }[name];
-      expect(bytes.toString('utf8', offset, offset + sizeBytes)).toBe(expected);
-    }
+    const { files } = keptArchive(bytes, defaultArchiveLimits, chunkBytes);
+    const expected = { VERSION: `${testVersion}\n`, 'install_update.sh': '#!/bin/sh\n', a: content, b: 'bb' };
+    expect(Object.fromEntries([...files].map(([name, inside]) => [name, inside.toString()]))).toEqual(expected);
   });
 
   it('loses setuid, setgid and write permission for others, and keeps what its owner needs', () => {

@@ -3,12 +3,13 @@ import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type ArchiveContent, defaultArchiveLimits, readArchive } from '../../../protocol/archive.ts';
+import { type ArchiveContent, defaultArchiveLimits } from '../../../protocol/archive.ts';
 import { proveImage } from '../../../protocol/attended-image.ts';
 import { verifyIndex } from '../../../protocol/component-index.ts';
 import { parsePublicKey } from '../../../protocol/keys.ts';
 import { unpacked } from '../../../server/release/bzip2.ts';
 import { errorOf } from '../../support/error-of.ts';
+import { keptArchive } from '../../support/kept-archive.ts';
 import { base } from './contract.ts';
 import { dialects, makeStore, oldRelease, openShop, type Shop, sign, usualParts } from './shop.ts';
 
@@ -38,15 +39,11 @@ async function readImage(
   const chunks: Buffer[] = [];
   for await (const chunk of unpacked(pieces(bytes))) chunks.push(chunk);
   const tar = Buffer.concat(chunks);
-  const archive = readArchive(oldRelease, defaultArchiveLimits);
-  archive.push(tar);
-  const content = archive.end();
-  const sha256Of = (name: string) => {
-    const { offset, sizeBytes } = content.entries.find((entry) => entry.name === name) ?? { offset: 0, sizeBytes: 0 };
-    return createHash('sha256')
-      .update(tar.subarray(offset, offset + sizeBytes))
+  const { content, files } = keptArchive(tar, defaultArchiveLimits, undefined, oldRelease);
+  const sha256Of = (name: string) =>
+    createHash('sha256')
+      .update(files.get(name) ?? '')
       .digest('hex');
-  };
   return { content, sha256Of, tar };
 }
 

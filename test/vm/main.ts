@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openBench } from './bench.ts';
@@ -18,7 +19,8 @@ async function main([repo = '', cache = '', ...typed]: string[]): Promise<number
     options: {
       resume: { type: 'boolean', default: false },
       table: { type: 'string' },
-      jobs: { type: 'string', default: '3' },
+      // More only take each other's time: a guest without KVM is all computing.
+      jobs: { type: 'string', default: String(Math.min(16, availableParallelism())) },
     },
     allowPositionals: true,
   });

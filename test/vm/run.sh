@@ -9,7 +9,7 @@ usage: sh test/vm/run.sh [all | quick | NAME ...] [--jobs N] [--resume] [--table
 
   all           every scenario (as with no name)
   quick         the few that run on every change
-  --jobs N      so many machines side by side (default: 3)
+  --jobs N      so many machines side by side (default: one for each processor)
   --resume      goes on with a run that was broken off: skips what passed with the same package
   --table FILE  writes the table of results there (default: table.md in the cache)
 

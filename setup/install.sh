@@ -181,7 +181,8 @@ find_deb() {
 install_deb() {
     say "Installing $(basename "$deb")"
     apt_get install --reinstall "$deb" || {
-        # A box fresh from its image has no lists of packages, or old ones.
+        # A power cut may have left dpkg in the middle; a box fresh from its image has no lists of packages, or old ones.
+        DEBIAN_FRONTEND=noninteractive dpkg --configure --pending --force-confdef --force-confold || true
         apt-get update && apt_get install --reinstall "$deb"
     } || fail "apt-get could not install $deb"
     systemctl enable --quiet opq-updater.service || fail "opq-updater.service cannot be enabled"

@@ -16,6 +16,7 @@ import { deb } from './scenarios/deb.ts';
 import { cutsGuardBoot, cutsGuardWatch } from './scenarios/guard-cuts.ts';
 import { harness } from './scenarios/harness.ts';
 import { lossyDisk } from './scenarios/lossy-disk.ts';
+import { migrate } from './scenarios/migrate.ts';
 import { networkDown } from './scenarios/network.ts';
 import { originalScripts } from './scenarios/original-scripts.ts';
 import { page } from './scenarios/page.ts';
@@ -31,6 +32,7 @@ import { updaterDies } from './scenarios/updater-dies.ts';
 export const scenarios: readonly Scenario[] = [
   harness,
   deb,
+  migrate,
   goodUpdate,
   originalScripts,
   healthFailed,

@@ -61,13 +61,13 @@ async function install(context: Context, deb: string, options: string): Promise<
   expect('rows that the doctor objects to', (await objections(context)).join(', '), '');
 }
 
-async function fingerprintOf(file: string): Promise<string> {
+export async function fingerprintOf(file: string): Promise<string> {
   const der = createPublicKey(await readFile(file)).export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(der).digest('hex');
 }
 
 /** As systemd-timesyncd does once a time server has answered; there is none in here. It lasts until the reboot. */
-const timeIsKnown = ({ machine }: Context): Promise<string> =>
+export const timeIsKnown = ({ machine }: Context): Promise<string> =>
   machine.ok('mkdir -p /run/systemd/timesync && touch /run/systemd/timesync/synchronized');
 
 async function objections({ box }: Context): Promise<string[]> {

@@ -15,7 +15,7 @@ export interface Judges {
 }
 
 /** A small process starts others faster, and they start a hundred programs for a disk. */
-const slim = ['--max-semi-space-size=2', '--max-old-space-size=128'];
+const slim = ['--max-semi-space-size=2', '--max-old-space-size=512'];
 
 export function openJudges(program: string, settings: Omit<JudgeSettings, 'name'>): Judges {
   const idle: ChildProcess[] = [];

@@ -1,10 +1,12 @@
 import { mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readAbout } from '../../daemon/box/snapshot.ts';
 import { follow, maxTries, type Rest, steps } from '../../daemon/engine.ts';
 import { exists, renameSafely } from '../../daemon/files.ts';
 import { readJournal, saveJournal } from '../../daemon/journal.ts';
 import { type At, edges, failsTo } from '../../daemon/machine.ts';
+import { addToQuarantine } from '../../daemon/quarantine.ts';
 import { whereWeWere } from '../../daemon/resume.ts';
 import type { Tools } from '../../daemon/tools.ts';
 import { beginUndo } from '../../daemon/undo-previous.ts';
@@ -17,12 +19,28 @@ import { newVersion, oldVersion } from '../support/samples.ts';
 const begin: At<'download'> = { step: 'download', update: anUpdate };
 
 /** Follows an update to its rest: the steps it went through, and where it ended. */
-async function run({ places, tools }: Scene, start: At = begin): Promise<{ trace: string[]; rest: Rest }> {
+async function run(box: Scene, start: At = begin): Promise<{ trace: string[]; rest: Rest }> {
+  await pinKey(box);
+  const trace: string[] = [];
+  const rest = await follow(start, box.tools, { arrived: ({ step }) => void trace.push(step) });
+  return { trace, rest };
+}
+
+async function pinKey({ places }: Scene): Promise<void> {
   await mkdir(places.at('/etc/opq-updater/keys'), { recursive: true });
   await writeFile(places.at('/etc/opq-updater/keys/publisher.pem'), aKey);
-  const trace: string[] = [];
-  const rest = await follow(start, tools, { arrived: ({ step }) => void trace.push(step) });
-  return { trace, rest };
+}
+
+/** An update that has come as far as its confirmation, and the process that ended there. */
+async function readyToConfirm(box: Scene): Promise<At<'confirm'>> {
+  let found: At | undefined;
+  const arrived = (at: At) => {
+    found = at;
+    if (at.step === 'confirm') throw new Error('as far as this');
+  };
+  await pinKey(box);
+  await expect(follow(begin, box.tools, { arrived })).rejects.toThrow('as far as this');
+  return found as At<'confirm'>;
 }
 
 const upTo = (step: string) => {
@@ -66,6 +84,91 @@ it.each(['copy', 'verify', 'unpack'] as const)('changes nothing when "%s" fails'
   expect(rest).toMatchObject({ step: 'idle', because: { code: 'SIGNATURE_INVALID' } });
   expect(box.calls).toEqual([]);
   expect(await box.version()).toBe(String(oldVersion));
+});
+
+it('touches nothing when its position cannot be written down', async () => {
+  const fetched: string[] = [];
+  const box = await scene(
+    {},
+    {
+      copy: () => {
+        fetched.push('copy');
+        return { sizeBytes: 1 };
+      },
+    },
+  );
+  await mkdir(join(box.places.state, 'journal.json'));
+  await expect(run(box)).rejects.toThrow();
+  expect(fetched).toEqual([]);
+  expect(box.calls).toEqual([]);
+});
+
+it('puts the earlier release back when the stop fails right after it put the box on trial', async () => {
+  let asked = 0;
+  const box = await scene({
+    bootId: async () => {
+      // At the begin of the walk, and when the step has done its work.
+      if (++asked === 2) throw new UpdateError('DISK_FAILED', 'played');
+      return 'boot-1';
+    },
+  });
+  const { trace, rest } = await run(box);
+  expect(trace.slice(0, 6)).toEqual([...upTo('stop'), 'rollback']);
+  expect(rest).toMatchObject({ because: { code: 'DISK_FAILED', step: 'stop' } });
+  expect(await exists(box.places.trial)).toBe(false);
+});
+
+it('puts the earlier release back when the trial cannot even be judged', async () => {
+  const box = await scene({
+    service: async () => {
+      if (box.calls.includes('reboot orderly') && !box.calls.includes('restore'))
+        throw new UpdateError('INTERNAL', 'played');
+      return { state: 'active', restarts: 0, byHand: false };
+    },
+  });
+  const { trace, rest } = await run(box);
+  expect(trace).toEqual([...upTo('confirm'), ...wayBack]);
+  expect(rest).toMatchObject({ because: { code: 'INTERNAL', step: 'confirm' } });
+  expect(await box.version()).toBe(String(oldVersion));
+});
+
+it('puts the earlier release back when VERSION is another one after the reboot', async () => {
+  const box = await scene({
+    reboot: async () => {
+      if (!box.calls.includes('restore')) {
+        await writeFile(box.places.at('/usr/local/box-config-daemon/VERSION'), `${oldVersion + 1}\n`);
+      }
+      box.nextBoot('orderly');
+    },
+  });
+  const { rest } = await run(box);
+  expect(rest).toMatchObject({ because: { code: 'WRONG_VERSION_INSTALLED', step: 'confirm' } });
+  expect(await box.version()).toBe(String(oldVersion));
+});
+
+it('bears two boots of a trial that the mains cut short, and puts the earlier release back after the third', async () => {
+  for (const [cutBoots, code] of [
+    [2, null],
+    [3, 'POWER_LOST'],
+  ] as const) {
+    const box = await scene();
+    const ready = await readyToConfirm(box);
+    const { rest } = await run(box, { ...ready, cutBoots });
+    expect(rest.because?.code ?? null).toBe(code);
+  }
+});
+
+it('takes a release that failed here again only when a person insists', async () => {
+  for (const [retry, code] of [
+    [false, 'QUARANTINED'],
+    [true, null],
+  ] as const) {
+    const box = await scene();
+    const bad = { sha256: aRelease.sha256, version: newVersion, code: 'HEALTH_FAILED', at: '2026-03-01T10:00:00.000Z' };
+    await addToQuarantine(box.places, bad);
+    const { rest } = await run(box, { ...begin, update: { ...anUpdate, retry } });
+    expect(rest.because?.code ?? null).toBe(code);
+  }
 });
 
 it('starts the services again when one of them does not stop', async () => {
@@ -138,6 +241,13 @@ it('puts the earlier release back when the gateway answered before and does not 
   expect(rest).toMatchObject({ because: { code: 'NETWORK_LOST', step: 'confirm' } });
   // Patiently: a Wi-Fi comes back when it likes.
   expect(looks).toBeGreaterThan(3);
+});
+
+it('takes a gateway that is gone altogether for one that does not answer', async () => {
+  let looks = 0;
+  const box = await scene({ gateway: async () => (looks++ === 0 ? 'answers' : 'none') });
+  box.tools.clock.monotonic = fastClock();
+  expect((await run(box)).rest).toMatchObject({ because: { code: 'NETWORK_LOST', step: 'confirm' } });
 });
 
 it('waits for a gateway that comes back late', async () => {

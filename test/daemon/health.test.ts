@@ -56,6 +56,22 @@ it('is not healthy when a service starts again and again, too slowly for systemd
   expect(box.waitedMs()).toBeLessThan(400_000);
 });
 
+it('does not count the time in which a service is not up, though it has not failed either', async () => {
+  let looks = 0;
+  const box = await afterReboot({
+    ...answers(0),
+    service: async () => ({
+      state: ++looks <= 20 && looks % 5 === 0 ? 'starting' : 'active',
+      restarts: 0,
+      byHand: false,
+    }),
+  });
+  await writeFile(box.places.config, '{"server_url":"http://127.0.0.1:1/","health_stable_s":5}');
+  expect(await box.health()).toMatchObject({ ok: true });
+  // Half a second a look: the last one that it was not up in, and five seconds of being up.
+  expect(box.waitedMs()).toBe(20 * 500 + 5000);
+});
+
 it('does not wait for a check beyond the end of the trial', async () => {
   const box = await afterReboot(answers());
   await writeFile(box.places.config, '{"server_url":"http://127.0.0.1:1/","health_stable_s":0,"trial_deadline_s":60}');

@@ -144,6 +144,10 @@ describe.each(rows)('when %s, the gate "%s" is closed (%s)', (_, name, code, sof
   });
 });
 
+it('is open for the lowest version that the box accepts, which a person may install again', () => {
+  expect(closedOf({ floor: newVersion })).toEqual([]);
+});
+
 it('holds back only the very package that failed, as far as the server says which it is', () => {
   const offer = { ...good.offer!, sha256 };
   expect(closedOf({ quarantine: [failed], offer })).toEqual(['quarantine']);

@@ -27,8 +27,8 @@ export const migrate: Scenario = {
     expect('who asks at first', await whoAsks(context), 'the old one');
 
     await machine.order(`${command} >/dev/ttyS0 2>&1`);
-    await machine.onConsole(/== Installing updater/);
-    await sleep(context.random() * 60_000);
+    await machine.onConsole(/Unpacking opq-box-updater/);
+    await sleep(context.random() * 2000);
     await machine.cut();
     await machine.boot();
     expect('who asks after the cut', await whoAsks(context), 'the old one');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Setting } from './bench.ts';
+import type { Cage } from './cage.ts';
 import type { Payload } from './payload.ts';
 
 export interface ScratchBox {
@@ -21,12 +22,16 @@ export interface ScratchBox {
   stop(): Promise<void>;
 }
 
-/** A box in a folder, as `setup/try.sh` makes one, that takes its releases from `url`. */
+/**
+ * A box in a folder, as `setup/try.sh` makes one, that takes its releases from `url`.
+ * @param inside how its processes are started
+ */
 export async function startBox(
   setting: Setting,
   payload: Payload,
   url: string,
   config: object = {},
+  inside: Cage['inside'] = (program, ...args) => [program, args],
 ): Promise<ScratchBox> {
   const root = join(setting.folder, 'box');
   const units = join(root, 'etc/systemd/system');
@@ -50,7 +55,7 @@ export async function startBox(
   await writeFile(join(root, 'etc/opq/updater_config.json'), JSON.stringify(values));
 
   const bundle = join(setting.repo, 'dist/opq-updater.js');
-  const box: ChildProcess = spawn('node', [bundle, 'scratch-box', root], { stdio: 'ignore' });
+  const box: ChildProcess = spawn(...inside('node', bundle, 'scratch-box', root), { stdio: 'ignore' });
   const updater = async (...args: string[]) => {
     const command = [bundle, ...args, '--root', root];
     const said = promisify(execFile)('node', command, { maxBuffer: 1 << 24 });

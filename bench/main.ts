@@ -10,11 +10,12 @@ import { page } from './page.ts';
 import { payloadOf } from './payload.ts';
 import { peers } from './peers.ts';
 import { server, slowDownloads } from './server.ts';
+import { throttled } from './throttled.ts';
 import { memory, pipeline, sizes } from './update.ts';
 
 const benchmarks: readonly Benchmark[] = [
   ...[pipeline, memory, sizes, peers],
-  ...[daemon, start, whole, page],
+  ...[daemon, start, whole, throttled, page],
   ...[server, slowDownloads],
 ];
 

@@ -6,7 +6,7 @@ import { follow, maxTries, type Rest, steps } from '../../daemon/engine.ts';
 import { exists, renameSafely } from '../../daemon/files.ts';
 import { readJournal, saveJournal } from '../../daemon/journal.ts';
 import { type At, edges, failsTo } from '../../daemon/machine.ts';
-import { addToQuarantine } from '../../daemon/quarantine.ts';
+import { addToQuarantine, readQuarantine } from '../../daemon/quarantine.ts';
 import { whereWeWere } from '../../daemon/resume.ts';
 import type { Tools } from '../../daemon/tools.ts';
 import { beginUndo } from '../../daemon/undo-previous.ts';
@@ -156,6 +156,33 @@ it('bears two boots of a trial that the mains cut short, and puts the earlier re
     const { rest } = await run(box, { ...ready, cutBoots });
     expect(rest.because?.code ?? null).toBe(code);
   }
+});
+
+it('keeps the last that a service wrote, which it writes when it is stopped', async () => {
+  const file = '/usr/local/box-config-daemon/measured';
+  const box = await scene({
+    stopService: async () => writeFile(box.places.at(file), 'the last of it\n'),
+    async runScript() {
+      await rm(box.places.at(file));
+      return { exitCode: 1, timedOut: false };
+    },
+  });
+  const { rest } = await run(box);
+  expect(rest).toMatchObject({ because: { code: 'INSTALL_SCRIPT_FAILED' } });
+  expect(await readFile(box.places.at(file), 'utf8')).toBe('the last of it\n');
+});
+
+it.each([
+  ['blames a release whose services do not come up', 'failed', true],
+  ['does not blame a release for the mains', 'active', false],
+] as const)('%s', async (_, state, blamed) => {
+  const box = await scene();
+  const ready = await readyToConfirm(box);
+  box.services.set(service, { state, restarts: 0, byHand: false });
+  box.tools.clock.monotonic = fastClock();
+  const { rest } = await run(box, { ...ready, cutBoots: blamed ? 0 : 3 });
+  expect(rest.because?.code).toBe(blamed ? 'HEALTH_FAILED' : 'POWER_LOST');
+  expect((await readQuarantine(box.places)).map(({ sha256 }) => sha256)).toEqual(blamed ? [aRelease.sha256] : []);
 });
 
 it('takes a release that failed here again only when a person insists', async () => {

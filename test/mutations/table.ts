@@ -57,7 +57,7 @@ const rows: Readonly<Record<Mutation['area'], readonly (readonly [string, string
   undo: [
     ['daemon/steps/rollback.ts', '!(await box.snapshotIntact(places.trial))', 'at.paths === undefined', [...undo, ...resume]],
     ['daemon/steps/rollback.ts', "  'HEALTH_FAILED',\n", '', [...undo]],
-    ['daemon/steps/rollback.ts', 'if (wasStuck) await box.restore(places.stuckTrial);', '', resume],
+    ['daemon/steps/rollback.ts', 'proveTree(wasStuck ? places.stuckTrial : places.trial', 'proveTree(places.trial', resume],
     ['daemon/steps/stop.ts', ' || !(await box.snapshotHolds(places.newSnapshot))', '', [...undo]],
     ['daemon/box/undo/plan.ts', 'kept(path) || others ?', 'others ?', plan],
     ['daemon/box/undo/plan.ts', '!found || same(path, now, left)', '!found || !same(path, now, left)', plan],

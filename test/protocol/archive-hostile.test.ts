@@ -71,6 +71,7 @@ describe('an archive that a box must not unpack', () => {
     ['two pax headers', paxRow([['path', at('a')]]), paxRow([['path', at('b')]]), { name: at('x') }],
     ['a pax link', paxRow([['linkpath', '/etc/passwd']]), { name: at('x') }],
     ['a pax size that differs', paxRow([['size', '0']]), { name: at('x'), content: 'hidden' }],
+    ['a larger pax size', paxRow([['size', '512']]), { name: at('x'), content: 'short' }, { name: at('hidden') }],
     ['a pax size that is no number', paxRow([['size', '-1']]), { name: at('x') }],
     ['a pax sparse file', paxRow([['GNU.sparse.major', '1']]), { name: at('x') }],
     ['a pax sparse file of star', paxRow([['SCHILY.realsize', '9']]), { name: at('x') }],

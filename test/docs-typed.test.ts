@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { tempFolder, writeTree } from './server/release/program.ts';
+import { commandsOfRoot, typedPages } from './vm/typed-pages.ts';
 
 const repo = fileURLToPath(new URL('..', import.meta.url));
 
@@ -64,6 +65,12 @@ it.each(Object.entries(walks).flatMap(([page, orders]) => orders.map((order) => 
     for (const one of order) type(typeof one === 'string' ? one : blocks[one]!);
   },
 );
+
+it('knows every page with commands for root, which a booted box is told', () => {
+  const pages = readdirSync(join(repo, 'docs')).filter((page) => page.endsWith('.md'));
+  const forRoot = pages.filter((page) => commandsOfRoot(readFileSync(join(repo, 'docs', page), 'utf8')).length > 0);
+  expect(typedPages.map(({ page }) => page).sort()).toEqual(forRoot.sort());
+});
 
 it.each(Object.entries(walks))('leaves out nothing of %s', (page, orders) => {
   const typed = orders.flat().filter((one) => typeof one === 'number');

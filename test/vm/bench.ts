@@ -27,7 +27,7 @@ export async function openBench(repo: string, cache: string, say: (text: string)
   const image = await ensureImage(repo, cache, say);
   let box: Promise<BoxImage> | undefined;
   return {
-    ...{ cache, image, programs, deb, tested, say },
+    ...{ repo, cache, image, programs, deb, tested, say },
     box() {
       box ??= ensureBoxImage(cache, image, programs, deb, say);
       return box;

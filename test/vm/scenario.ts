@@ -14,6 +14,10 @@ export interface Context {
   readonly old: Whole;
   /** What it has after an update to this release by its usual script. */
   whole(recipe: Recipe): Whole;
+  /** The checkout. */
+  readonly repo: string;
+  /** Folder of the bundles that are tested. */
+  readonly programs: string;
   /** The package that is tested; null while there is none. */
   readonly deb: string | null;
   /** From 0 to 1, the same series in every run: a cut that found something can be found again. */

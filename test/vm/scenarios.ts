@@ -13,6 +13,7 @@ import { badScripts } from './scenarios/bad-scripts.ts';
 import { clockScenarios } from './scenarios/clocks.ts';
 import { cutAfterMasking, cutDuringScript } from './scenarios/cuts.ts';
 import { deb } from './scenarios/deb.ts';
+import { docs } from './scenarios/docs.ts';
 import { cutsGuardBoot, cutsGuardWatch } from './scenarios/guard-cuts.ts';
 import { harness } from './scenarios/harness.ts';
 import { lossyDisk } from './scenarios/lossy-disk.ts';
@@ -33,6 +34,7 @@ export const scenarios: readonly Scenario[] = [
   harness,
   deb,
   migrate,
+  docs,
   goodUpdate,
   originalScripts,
   healthFailed,

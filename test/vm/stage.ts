@@ -11,6 +11,8 @@ import type { Context, Scenario } from './scenario.ts';
 
 /** What all scenarios of a run share. */
 export interface Bench {
+  /** The checkout. */
+  readonly repo: string;
   readonly cache: string;
   readonly image: Image;
   /** Folder of the programs that are tested. */
@@ -51,6 +53,8 @@ export async function openStage(
       publisher,
       old,
       whole: (recipe) => ({ version: recipe.version, tree: installed(old.tree, recipe) }),
+      repo: bench.repo,
+      programs: bench.programs,
       deb: bench.deb,
       random: seriesOf(name),
       say,

@@ -38,7 +38,7 @@ const rows: Readonly<Record<Mutation['area'], readonly (readonly [string, string
     ['daemon/steps/confirm.ts', 'at.cutBoots >= values.trial_boots', 'at.cutBoots > values.trial_boots', resume],
     ['daemon/steps/confirm.ts', 'if (found !== at.update.to) {', 'if (found === undefined) {', engine],
     ['daemon/health.ts', 'if (seen.trouble) stable = undefined;', 'if (seen.failed) stable = undefined;', health],
-    ['daemon/health.ts', "gateway && (await box.gateway()) !== 'answers'", "gateway && (await box.gateway()) === 'none'", health],
+    ['daemon/health.ts', "gateway && (await box.gateway()) !== 'answers'", "gateway && (await box.gateway()) === 'none'", [...health, ...engine]],
   ],
   trust: [
     ['protocol/signature.ts', 'verify.verify(key.key, signature))[0]', 'verify.verify(key.key, signature) || key)[0]', ['test/protocol/signature.test.ts', ...verify]],

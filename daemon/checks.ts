@@ -10,11 +10,15 @@ import { type Offer, offerSchema } from './facts.ts';
 import { readIfThere, writeFileSafely } from './files.ts';
 import { inNewWorker, type Resident } from './tools.ts';
 
+const waitSchema = z.object({ failures: z.int().nonnegative(), untilMs: z.number(), code: z.string().nullable() });
+type Wait = z.output<typeof waitSchema>;
+const noWait: Wait = { failures: 0, untilMs: 0, code: null };
 const memorySchema = z.object({
   offer: offerSchema.nullable(),
   last: z.object({ at: z.string(), fault: z.unknown().nullable() }).nullable(),
-  failures: z.int().nonnegative(),
-  backOffUntilMs: z.number(),
+  /** In a row: of asking, and of updates. Each has its own wait, and ends with its own success. */
+  asking: waitSchema,
+  updates: waitSchema,
 });
 type Memory = z.output<typeof memorySchema>;
 
@@ -25,17 +29,23 @@ const longestWaitMs = 24 * 3600_000;
 export interface Checks {
   /** Reads what an earlier daemon of this boot knew. */
   start(): Promise<void>;
-  /** @throws UpdateError of the channel; the failure is counted and shown */
-  ask(): Promise<Offer | null>;
   /**
-   * A failure of what was offered counts like one of asking; a success ends the wait.
+   * A good answer ends the wait after bad ones.
+   * @param counts true: of one that fails the schedule waits, ever longer; a person may ask as often as they like
+   * @throws UpdateError of the channel; the failure is shown
+   */
+  ask(counts: boolean): Promise<Offer | null>;
+  /**
+   * The end of an update: a failure has the schedule wait, ever longer; a success ends that.
+   * @param code why it failed; null = it did not
    * @param atLeast failures that are known from before this boot
    */
-  count(ok: boolean, atLeast?: number): Promise<void>;
+  count(code: string | null, atLeast?: number): Promise<void>;
   readonly asking: boolean;
   readonly offer: Offer | null;
   readonly last: { readonly at: string; readonly fault: Fault | null } | null;
-  readonly backOffUntilMs: number;
+  /** For how long the schedule waits after failures: how many there were, of what code the last was; 0 = it does not. */
+  readonly backOff: Wait;
 }
 
 type Parts = Pick<Resident, 'newWorker' | 'places' | 'clock' | 'config' | 'log' | 'box'>;
@@ -44,7 +54,7 @@ export function openChecks(tools: Parts, changed: () => void): Checks {
   const { newWorker, places, clock, log } = tools;
   // In memory only: a check that finds nothing writes nothing to the SD card.
   const file = join(places.run, 'checks.json');
-  let memory: Memory = { offer: null, last: null, failures: 0, backOffUntilMs: 0 };
+  let memory: Memory = { offer: null, last: null, asking: noWait, updates: noWait };
   let asking: Promise<Offer | null> | undefined;
 
   async function save(next: Partial<Memory>): Promise<void> {
@@ -53,26 +63,26 @@ export function openChecks(tools: Parts, changed: () => void): Checks {
     changed();
   }
 
-  async function count(ok: boolean, atLeast = 0): Promise<void> {
-    const failures = ok ? 0 : Math.max(memory.failures + 1, atLeast);
+  function oneMore({ failures: before }: Wait, code: string, atLeast = 0): Wait {
+    const failures = Math.max(before + 1, atLeast);
     const waitMs = Math.min(firstWaitMs * 2 ** Math.min(failures - 1, 20), longestWaitMs);
-    await save({ failures, backOffUntilMs: ok ? 0 : clock.now() + waitMs });
+    return { failures, untilMs: clock.now() + waitMs, code };
   }
 
-  async function askNow(): Promise<Offer | null> {
+  async function askNow(counts: boolean): Promise<Offer | null> {
     const at = new Date(clock.now()).toISOString();
     try {
       const offer = await inNewWorker({ newWorker }, 'latest', await askedOf(tools));
       // The same as the last time is no news; when that was, the status says.
       const same = memory.last?.fault === null && memory.offer?.version === offer?.version;
       log[same ? 'daily' : 'info']('checked', { offered: offer?.version ?? 'nothing' });
-      await save({ offer, last: { at, fault: null } });
+      await save({ offer, last: { at, fault: null }, asking: noWait });
       return offer;
     } catch (thrown) {
       const error = asUpdateError(thrown);
       log.error('check failed', error);
-      await save({ last: { at, fault: faultOf(error) } });
-      await count(false);
+      const asked = counts ? { asking: oneMore(memory.asking, error.code) } : {};
+      await save({ last: { at, fault: faultOf(error) }, ...asked });
       throw error;
     }
   }
@@ -86,16 +96,19 @@ export function openChecks(tools: Parts, changed: () => void): Checks {
         log.error('what was known of earlier checks is lost', asUpdateError(error));
       }
     },
-    ask() {
+    ask(counts) {
       // Two who ask at once get one answer.
-      asking ??= askNow().finally(() => {
+      asking ??= askNow(counts).finally(() => {
         asking = undefined;
         changed();
       });
       changed();
       return asking;
     },
-    count,
+    async count(code, atLeast) {
+      const { updates } = memory;
+      await save({ updates: code === null ? noWait : oneMore(updates, code, atLeast) });
+    },
     get asking() {
       return asking !== undefined;
     },
@@ -105,9 +118,11 @@ export function openChecks(tools: Parts, changed: () => void): Checks {
     get last() {
       return memory.last as Checks['last'];
     },
-    get backOffUntilMs() {
+    get backOff() {
+      const { asking, updates } = memory;
+      const longest = asking.untilMs > updates.untilMs ? asking : updates;
       // A clock that jumped back must not turn an hour into years.
-      return Math.min(memory.backOffUntilMs, clock.now() + longestWaitMs);
+      return { ...longest, untilMs: Math.min(longest.untilMs, clock.now() + longestWaitMs) };
     },
   };
 }

@@ -111,7 +111,7 @@ export async function viewComponents(tools: Parts, checks: Checks): Promise<Comp
 
 async function ask(checks: Checks | undefined): Promise<{ offer: Offer | null; fault: ComponentsView['fault'] }> {
   try {
-    return { offer: (await checks?.ask()) ?? null, fault: null };
+    return { offer: (await checks?.ask(false)) ?? null, fault: null };
   } catch (error) {
     return { offer: null, fault: faultOf(asUpdateError(error)) };
   }

@@ -41,7 +41,8 @@ export interface Daemon {
   onChange(listener: () => void): () => void;
   changed(): void;
   facts(): Promise<BoxFacts>;
-  check(options: { install: boolean; by: Initiator }): Promise<Output['check']>;
+  /** @param options.counts whether a server that fails to answer lengthens the wait of the schedule */
+  check(options: { install: boolean; by: Initiator; counts: boolean }): Promise<Output['check']>;
   /** Of what the server has: `upgrade` says of which components. */
   install(options: Partial<Wish> & { version?: number | undefined; retry: boolean }): Promise<{ id: string }>;
   installFile(options: { path: string; retry: boolean; allowDowngrade: boolean }): Promise<{ id: string }>;
@@ -78,7 +79,9 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
       if (outcome === 'confirmed') gates.held.ends().catch((error) => log.error('the deferral was not ended', error));
       // An undo that a person asked for says nothing of the server or the release; a gate that closed, neither.
       if (outcome === 'undone' || outcome === 'cancelled' || outcome === 'held back' || step === 'undo') return;
-      countEnd(outcome === 'confirmed', to).catch((error) => log.error('the end of the update was not counted', error));
+      countEnd(outcome === 'confirmed' ? null : (because?.code ?? outcome), to).catch((error) =>
+        log.error('the end of the update was not counted', error),
+      );
     },
   });
   const gates = watchGates(tools, { checks, isStuck: () => updates.at.step === 'stuck' });
@@ -89,18 +92,18 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
     () => void scheduledCheck(),
   );
 
-  async function countEnd(ok: boolean, to: number): Promise<void> {
-    await checks.count(ok, failuresInARow(await readHistory(places), to));
-    schedule.retryAt(checks.backOffUntilMs);
+  async function countEnd(code: string | null, to: number): Promise<void> {
+    await checks.count(code, failuresInARow(await readHistory(places), to));
+    schedule.retryAt(checks.backOff.untilMs);
   }
 
   async function scheduledCheck(): Promise<void> {
     try {
       // What is under way takes minutes.
       if (!updates.resting) return schedule.heldUntil(clock.now() + 5 * 60_000);
-      await daemon.check({ install: (await config()).values.auto_install, by: 'schedule' });
+      await daemon.check({ install: (await config()).values.auto_install, by: 'schedule', counts: true });
     } catch (error) {
-      schedule.retryAt(checks.backOffUntilMs);
+      schedule.retryAt(checks.backOff.untilMs);
       // The failure itself was logged where it happened; what is left is what nobody expected.
       if (asUpdateError(error).code === 'INTERNAL') log.error('scheduled check failed', error);
     }
@@ -166,8 +169,8 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
       return postponementView(tools);
     },
 
-    async check({ install, by }) {
-      const offer = await checks.ask();
+    async check({ install, by, counts }) {
+      const offer = await checks.ask(counts);
       const { values } = await config();
       const installed = await installedVersion(places, values);
       const running = await readComponents(places, values);
@@ -187,7 +190,7 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
     },
 
     async install({ version, retry, ...wish }) {
-      const offer = await checks.ask();
+      const offer = await checks.ask(false);
       if (!offer) throw new UpdateError('NOTHING_OFFERED', 'The server offers no release.');
       if (version !== undefined && version !== offer.version) {
         throw new UpdateError('NOTHING_OFFERED', `The server offers ${offer.version}, not ${version}.`);

@@ -22,8 +22,8 @@ type Handlers = { readonly [K in Answered]: (input: Input<K>, daemon: Daemon) =>
 /** What each operation does: the other half of the table in protocol/control.ts. */
 export const handlers: Handlers = {
   status: (_, daemon) => statusOf(daemon),
-  // Like the schedule, which cron may stand in for: a person's own wish is `install`.
-  check: ({ install }, daemon) => daemon.check({ install, by: 'schedule' }),
+  // With `install` like the schedule, which cron may stand in for: a person's own wish is `install`.
+  check: ({ install }, daemon) => daemon.check({ install, by: 'schedule', counts: install }),
   install: (input, daemon) => daemon.install(input),
   components: (_, { tools, checks }) => viewComponents(tools, checks),
   upgrade: (input, daemon) => daemon.install(input),

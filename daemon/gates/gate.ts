@@ -21,8 +21,8 @@ export interface GateFacts {
   readonly nowMs: number;
   /** False: the wall clock may be years off. */
   readonly clockKnown: boolean;
-  /** Wall clock until which failures hold updates back, ms; 0 = they do not. */
-  readonly backOffUntilMs: number;
+  /** After so many failures in a row, the last of this code, updates are held back until then (wall clock, ms; 0 = not). */
+  readonly backOff: { readonly failures: number; readonly code: string | null; readonly untilMs: number };
   /** True: an undo could not be finished. */
   readonly stuck: boolean;
   readonly postponement: Postponement | null;

@@ -48,11 +48,12 @@ export const timeRows: Rows = {
   },
   retries: {
     yields: 'person',
-    look({ backOffUntilMs, nowMs }) {
-      if (backOffUntilMs <= nowMs) return { value: 'no wait', limit: 'no wait' };
-      const until = `until ${minutesText(backOffUntilMs)}`;
-      const closed = ['BACK_OFF', `After failures the box waits ${until}.`] as const;
-      return { value: until, limit: 'no wait', closed, untilMs: backOffUntilMs };
+    look({ backOff: { failures, code, untilMs }, nowMs }) {
+      if (untilMs <= nowMs) return { value: 'no wait', limit: 'no wait' };
+      const value = `until ${minutesText(untilMs)}`;
+      const times = failures === 1 ? 'a failure' : `${failures} failures in a row`;
+      const closed = ['BACK_OFF', `After ${times} (${code}) the box waits ${value}.`] as const;
+      return { value, limit: 'no wait', closed, untilMs };
     },
   },
   'gates.d': {

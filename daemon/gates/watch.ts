@@ -54,7 +54,7 @@ export function watchGates(tools: Resident, { checks, isStuck }: { checks: Check
       freeBytes: (await box.freeBytes(downloads)) + (await keptBytes(places, downloads)),
       nowMs: clock.now(),
       clockKnown: await box.clockKnown(),
-      backOffUntilMs: checks.backOffUntilMs,
+      backOff: checks.backOff,
       stuck: isStuck(),
       postponement: await readPostponement(tools),
       programs: said,

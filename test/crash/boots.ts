@@ -232,7 +232,7 @@ async function until<T>(look: () => T): Promise<T | undefined> {
 async function begin(daemon: Daemon, action: Action): Promise<void> {
   switch (action.do) {
     case 'check': {
-      const answer = await daemon.check({ install: true, by: 'person' });
+      const answer = await daemon.check({ install: true, by: 'person', counts: true });
       if (!answer.begun) throw new Error(`the check began nothing: ${JSON.stringify(answer)}`);
       return;
     }

@@ -34,7 +34,7 @@ async function happen(event: Event, machine: Machine, daemon: Daemon): Promise<v
       machine.publish(event.kind);
       return;
     case 'check by the schedule':
-      return asked(machine, daemon.check({ install: true, by: 'schedule' }));
+      return asked(machine, daemon.check({ install: true, by: 'schedule', counts: true }));
     case 'install by a person':
       return asked(machine, daemon.install({ retry: event.retry }));
     case 'undo by a person':

@@ -19,7 +19,7 @@ const good: GateFacts = {
   freeBytes: 2 ** 40,
   nowMs: new Date(2026, 2, 10, 12, 0).getTime(),
   clockKnown: true,
-  backOffUntilMs: 0,
+  backOff: { failures: 0, code: null, untilMs: 0 },
   stuck: false,
   postponement: null,
   programs: [{ name: '10-grid', exitCode: 0, said: '' }],
@@ -75,7 +75,13 @@ const rows: Closed[] = [
   ['no server is set', 'server', 'CONFIG_INVALID', true, { config: judgeConfig({}) }],
   ['no key is pinned', 'keys', 'NO_TRUSTED_KEYS', false, { keys: 0 }],
   ['the window is closed', 'window', 'GATE_CLOSED', true, { config: configWith({ window: '01:00-05:00' }) }],
-  ['it failed a while ago', 'retries', 'BACK_OFF', true, { backOffUntilMs: good.nowMs + minute }],
+  [
+    'it failed a while ago',
+    'retries',
+    'BACK_OFF',
+    true,
+    { backOff: { failures: 2, code: 'SERVER_ERROR', untilMs: good.nowMs + minute } },
+  ],
   ['the release is older', 'floor', 'DOWNGRADE_REFUSED', false, { floor: newVersion + 1 }],
   [
     'it fits other hardware',
@@ -265,7 +271,11 @@ it('says the same twice, and names the gate that holds an update back, whatever 
     floor: fc.nat(),
     freeBytes: fc.nat(),
     nowMs: fc.date({ noInvalidDate: true }).map(Number),
-    backOffUntilMs: fc.date({ noInvalidDate: true }).map(Number),
+    backOff: fc.record({
+      failures: fc.nat(),
+      code: fc.constant('SERVER_ERROR'),
+      untilMs: fc.date({ noInvalidDate: true }).map(Number),
+    }),
   });
   fc.assert(
     fc.property(facts, (some) => {

@@ -8,8 +8,6 @@ import type { Available } from '../protocol/views.ts';
 import type { Checks } from './checks.ts';
 import { type ComponentsRecord, isSame, readComponents, sameComponents, versionsOf } from './components-on-box.ts';
 import type { Offer } from './facts.ts';
-import { wasTakenBack } from './floor.ts';
-import { readHistory } from './history.ts';
 import { checkQuarantine, readQuarantine } from './quarantine.ts';
 import type { Resident } from './tools.ts';
 
@@ -62,21 +60,15 @@ export async function asWished(tools: Parts, offer: Offer, wish: Partial<Wish>):
 }
 
 /**
- * What the box takes of an offer by itself: none that a person had undone, and nothing more of a release of which an
- * image failed here, as which other one might do is for a person to find out.
- * @throws UpdateError as `choose` does, QUARANTINED, UNDONE
+ * What the box takes of an offer by itself: nothing more of a release of which an image failed here, as which other one
+ * might do is for a person to find out.
+ * @throws UpdateError as `choose` does, QUARANTINED
  */
 export async function byItself(tools: Parts, offer: Offer): Promise<Offer> {
   if (offer.components !== null) {
     const quarantine = await readQuarantine(tools.places);
     const failed = quarantine.find(({ version }) => version === offer.version);
     if (failed) checkQuarantine(quarantine, failed.sha256);
-  }
-  const { places } = tools;
-  const last = (await readHistory(places)).find(({ to }) => to === offer.version);
-  if (last?.outcome === 'undone' || (await wasTakenBack(offer.version, places, (await tools.config()).values))) {
-    const when = last?.outcome === 'undone' ? ` on ${last.ended_at.slice(0, 10)}` : '';
-    throw new UpdateError('UNDONE', `The release ${offer.version} was installed here, and undone${when}.`);
   }
   return choose(offer, await runningOn(tools), asItIs);
 }

@@ -46,7 +46,7 @@ export function isNews({ available, installed }: Pick<Status, 'available' | 'ins
 export function headlineOf(now: Status): string {
   if (now.state !== 'idle') return stateWords[now.state] ?? now.state;
   if (!isNews(now)) return 'at rest';
-  const failed = now.gates.some(({ name, open }) => name === 'quarantine' && !open);
+  const failed = now.gates.some(({ name, open }) => ['quarantine', 'undone'].includes(name) && !open);
   return failed ? 'at rest, the release on offer failed or was undone here' : 'at rest, an update is available';
 }
 

@@ -14,6 +14,8 @@ export interface GateFacts {
   readonly offer: Pick<Offer, 'version' | 'sizeBytes' | 'hardware' | 'sha256' | 'components'> | null;
   readonly floor: number;
   readonly quarantine: readonly Quarantined[];
+  /** Whether the release on offer was installed here, and then undone. */
+  readonly undone: boolean;
   readonly hardware: string | null;
   /** Bytes that the download folder's file system has. */
   readonly freeBytes: number;

@@ -4,7 +4,7 @@ import type { Rows } from './gate.ts';
 /** A package, its files and a copy of what they replace: so much more than the package itself, measured on real ones. */
 export const spaceFactor = 8;
 
-/** What must be so of the release that is offered; nobody gets through these. */
+/** What must be so of the release that is offered. */
 export const releaseRows: Rows = {
   floor: {
     yields: 'nobody',
@@ -40,6 +40,15 @@ export const releaseRows: Rows = {
       if (!bad) return look;
       const message = `The release ${bad.version} failed on this box on ${bad.at.slice(0, 10)} (${bad.code}).`;
       return { ...look, closed: ['QUARANTINED', message] };
+    },
+  },
+  undone: {
+    yields: 'person',
+    look({ offer, undone }) {
+      const look = { value: undone ? 'the one on offer' : 'another one, or none', limit: 'not the one on offer' };
+      if (!undone) return look;
+      const message = `The release ${offer!.version} was undone here: the box does not take it again by itself.`;
+      return { ...look, closed: ['UNDONE', message] };
     },
   },
   space: {

@@ -1,8 +1,11 @@
+import type { Config } from '../../protocol/config-keys.ts';
 import type { Gate } from '../../protocol/views.ts';
 import type { Checks } from '../checks.ts';
-import { readFloor } from '../floor.ts';
+import { readFloor, wasTakenBack } from '../floor.ts';
+import { readHistory } from '../history.ts';
 import { keysInUse } from '../keys.ts';
 import { askPrograms, type Program } from '../owners-programs.ts';
+import type { Places } from '../places.ts';
 import { readPostponement } from '../postponement.ts';
 import { readQuarantine } from '../quarantine.ts';
 import { keptBytes } from '../space.ts';
@@ -49,6 +52,7 @@ export function watchGates(tools: Resident, { checks, isStuck }: { checks: Check
       offer,
       floor: await readFloor(places, values),
       quarantine: await readQuarantine(places),
+      undone: offer !== null && (await wasUndone(offer.version, places, values)),
       hardware: values.hardware ?? (await box.identity()).hardware,
       // A new update goes before the kept copy of the earlier release.
       freeBytes: (await box.freeBytes(downloads)) + (await keptBytes(places, downloads)),
@@ -75,4 +79,10 @@ export function watchGates(tools: Resident, { checks, isStuck }: { checks: Check
       });
     },
   };
+}
+
+/** By the history, or, where that is lost, by what was confirmed before an earlier release came back. */
+async function wasUndone(version: number, places: Places, config: Config): Promise<boolean> {
+  const last = (await readHistory(places)).find(({ to }) => to === version);
+  return last?.outcome === 'undone' || wasTakenBack(version, places, config);
 }

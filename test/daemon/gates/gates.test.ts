@@ -15,6 +15,7 @@ const good: GateFacts = {
   offer: { version: newVersion, sizeBytes: 1_000_000, hardware: null, sha256: null, components: null },
   floor: oldVersion,
   quarantine: [],
+  undone: false,
   hardware: 'rpi/3',
   freeBytes: 2 ** 40,
   nowMs: new Date(2026, 2, 10, 12, 0).getTime(),
@@ -98,6 +99,7 @@ const rows: Closed[] = [
     { hardware: null, offer: { ...good.offer!, hardware: ['rpi/3'] } },
   ],
   ['the release failed here before', 'quarantine', 'QUARANTINED', false, { quarantine: [failed] }],
+  ['a person had the release undone', 'undone', 'UNDONE', true, { undone: true }],
   ['the disk is too full', 'space', 'DISK_FULL', false, { freeBytes: 60_000_000 }],
   [
     'the root is in memory',
@@ -125,7 +127,7 @@ const rows: Closed[] = [
   ...waiting,
 ];
 /** What may close while an update is on its way is no failure of it: these cannot, or are one. */
-const neverMeanwhile = ['BACK_OFF', 'CONFIG_INVALID', 'STUCK'];
+const neverMeanwhile = ['BACK_OFF', 'CONFIG_INVALID', 'STUCK', 'UNDONE'];
 
 it('counts no update as failed that was held back on its way by what a person or time opens', () => {
   const codes = rows.filter(([, , , yields]) => yields).map(([, , code]) => code);

@@ -9,12 +9,12 @@ import { exists } from './files.ts';
  * @throws UpdateError NOT_FOUND, SIGNATURE_MISSING
  */
 export async function versionOfGiven(path: string): Promise<number> {
+  if (!(await exists(path))) throw new UpdateError('NOT_FOUND', `There is no package at ${path}.`);
   const version = versionOfPackageName(basename(path));
   if (version === undefined) {
     const expected = 'opq-box-update-<version>.tar.bz2 with a version of 9 to 12 digits';
     throw new UpdateError('NOT_FOUND', `Expected a file named ${expected}, found ${basename(path)}.`);
   }
-  if (!(await exists(path))) throw new UpdateError('NOT_FOUND', `There is no package at ${path}.`);
   if (await exists(`${path}.sig`)) return version;
   throw new UpdateError('SIGNATURE_MISSING', `Expected the signature beside the package, at ${path}.sig, found none.`);
 }

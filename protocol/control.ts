@@ -37,6 +37,7 @@ export interface Output extends Record<OperationName, unknown> {
     begun: boolean;
     /** The update that was begun, to follow it; null when none was. */
     id: string | null;
+    /** Why it was not begun; where it was not asked for, what would keep a person from it. */
     why_not: Fault | null;
   };
   install: { id: string };

@@ -12,7 +12,7 @@ export const errorCodes = {
   CONFIG_INVALID: {
     exit: 2,
     meaning: 'the configuration has errors; new updates wait until it is mended',
-    todo: 'run "opq-updater config check"',
+    todo: 'put right what is named; "opq-updater config reference" tells what each key may be',
   },
   NOT_FOUND: { exit: 2, meaning: 'what was asked for is not there', todo: 'check the name or path' },
 
@@ -60,7 +60,7 @@ export const errorCodes = {
   KEY_INVALID: {
     exit: 4,
     meaning: 'a key is not a public RSA key of 2048 bits or more or an ECDSA P-256 key',
-    todo: 'make one with "opq-release keygen"',
+    todo: 'to trust a publisher give their public_key.pem; to sign, the private_key.pem of "opq-release keygen"',
   },
   SIGNATURE_MISSING: {
     exit: 4,
@@ -70,7 +70,7 @@ export const errorCodes = {
   SIGNATURE_INVALID: {
     exit: 4,
     meaning: 'no pinned key made this signature for this package',
-    todo: 'do not install it; ask the publisher which key is in use',
+    todo: 'do not install it; see whether package and signature belong together, and which key the publisher uses',
   },
   ARCHIVE_CORRUPT: {
     exit: 4,
@@ -85,7 +85,7 @@ export const errorCodes = {
   VERSION_MISMATCH: {
     exit: 4,
     meaning: 'the version inside the package is another than the one offered',
-    todo: 'publish the right package',
+    todo: 'publish the right package; its name is part of it',
   },
   DOWNGRADE_REFUSED: {
     exit: 4,
@@ -205,7 +205,7 @@ export const errorCodes = {
   HEALTH_FAILED: {
     exit: 6,
     meaning: 'after the reboot something that worked before did not',
-    todo: 'read which in the history; mend the release',
+    todo: 'tell the publisher what is named here: the release has to be mended',
   },
   NETWORK_LOST: { exit: 6, meaning: 'after the reboot the network did not come back', todo: 'look at the network' },
   REBOOT_FAILED: { exit: 6, meaning: 'the box could not be made to reboot', todo: 'reboot it by hand' },

@@ -61,6 +61,10 @@ export function gateWordOf({ open, soft, overruled }: Gate): GateWord {
 /** What all gates together come to. */
 export function gatesSummary(gates: readonly Gate[]): string {
   const words = gates.map(gateWordOf);
+  const closed = gates.filter((gate) => gateWordOf(gate) === 'closed');
+  if (closed.length === 1 && closed[0]!.name === 'quarantine') {
+    return 'The release on offer failed here before; a person may try it again.';
+  }
   if (words.includes('closed')) return 'Updates are held back, for everyone.';
   return words.includes('held')
     ? 'Automatic updates are held back; a person may install.'

@@ -23,7 +23,7 @@ for option; do
         --new-release) release=good ;;
         --bad-release) release=bad ;;
         --help) usage; exit 0 ;;
-        *) usage >&2; exit 2 ;;
+        *) echo "try: unknown option \"$option\"" >&2; usage >&2; exit 2 ;;
     esac
 done
 
@@ -115,7 +115,8 @@ fi
 mkdir -p "$box/etc/opq"
 printf '{\n  "server_url": "%s",\n  "health_stable_s": 3,\n  "reserve_bytes": 1048576\n}\n' "$url" >"$box/etc/opq/updater_config.json"
 before=$(cat "$box/usr/local/box-config-daemon/VERSION")
-"${OPQ_TRY_NODE:-node}" "$repo/dist/opq-updater.js" scratch-box "$box" >"$dir/box.log" 2>&1 &
+# By itself it asks tomorrow: what happens here happens because somebody asks.
+"${OPQ_TRY_NODE:-node}" "$repo/dist/opq-updater.js" scratch-box "$box" --first-check-s 86400 >"$dir/box.log" 2>&1 &
 pids="$pids $!"
 wait_for updater status || { cat "$dir/box.log" >&2; exit 1; }
 echo "runs version $before"

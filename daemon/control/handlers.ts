@@ -41,9 +41,13 @@ export const handlers: Handlers = {
   settings: async (_, { tools }) => viewSettings(await tools.config()),
   async settings_set(input, daemon) {
     const { places, config, log } = daemon.tools;
+    const before = (await config()).values;
     await setSettings(places, input);
-    log.warn('settings were changed on the page', { keys: Object.keys(input).join(' ') });
     const loaded = await config();
+    for (const key of pageSettings) {
+      const [was, is] = [before[key], loaded.values[key]].map((value) => JSON.stringify(value));
+      if (was !== is) log.info('a setting was changed on the page', { key, was, is });
+    }
     daemon.schedule.apply(loaded.values);
     daemon.changed();
     return viewSettings(loaded);

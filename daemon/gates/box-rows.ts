@@ -9,7 +9,10 @@ export const boxRows: Rows = {
     yields: 'nobody',
     look({ config: { problems } }) {
       const [first] = problems;
-      const look = { value: `${problems.length} problems`, limit: 'none' };
+      const look = {
+        value: problems.length === 0 ? 'no problems' : `problems: ${problems.length}`,
+        limit: 'no problems',
+      };
       return first ? { ...look, closed: ['CONFIG_INVALID', `${describeProblem(first)}.`] } : look;
     },
   },

@@ -28,7 +28,7 @@ export const timeRows: Rows = {
       const now = minutesText(nowMs);
       const look = {
         value: clockKnown ? now : `${now}, not told by the network`,
-        limit: window === null ? 'none' : 'told by the network',
+        limit: window === null ? 'no window is set' : 'told by the network',
       };
       if (clockKnown || window === null) return look;
       const message = `Nobody has confirmed that it is ${now}, so whether the window ${window} is open cannot be told.`;
@@ -40,7 +40,7 @@ export const timeRows: Rows = {
     look({ config, nowMs }) {
       const { window } = config.values;
       const time = new Date(nowMs).toTimeString().slice(0, 5);
-      const look = { value: time, limit: window ?? 'always' };
+      const look = { value: time, limit: window ?? 'any time' };
       if (window === null || isWithin(time, window)) return look;
       const message = `It is ${time}; the box installs by itself from ${window.replace('-', ' to ')}.`;
       return { ...look, closed: ['GATE_CLOSED', message], untilMs: nextTime(nowMs, window.slice(0, 5)) };

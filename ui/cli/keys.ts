@@ -87,7 +87,7 @@ async function confirmed({ host, screen, values }: Call, fingerprint: string): P
   if (expected !== undefined && expected !== fingerprint) {
     throw new UpdateError(
       'KEY_MISMATCH',
-      `The key's fingerprint is ${fingerprint}, not ${quote(expected)}; nothing was pinned.`,
+      `The key's fingerprint is ${fingerprint}, not ${quote(expected, 64)}; nothing was pinned.`,
     );
   }
   if (expected !== undefined || values.yes) return;

@@ -61,7 +61,9 @@ export function showProgress(screen: Screen): ProgressView {
     },
     lost(rebooting) {
       current = undefined;
-      screen.line(rebooting ? 'The box is rebooting; waiting for it.' : 'The connection was lost; trying again.');
+      screen.line(
+        rebooting ? 'The box is probably rebooting; waiting for it.' : 'The connection was lost; trying again.',
+      );
     },
     end() {
       clearInterval(ticking);

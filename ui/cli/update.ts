@@ -22,7 +22,7 @@ export async function check(call: Call): Promise<number> {
     screen.line(`Installed: ${installed === null ? 'nothing that says its version' : versionText(installed)}`);
     screen.line(`Offered:   ${available ? `${versionText(available.version)}${size}` : 'nothing'}`);
     if (!news) screen.line('Up to date.');
-    else if (!begun && !install) screen.line('An update is available: "opq-updater install".');
+    else if (!begun && !install) screen.line(`An update is available${why_not ? '.' : ': "opq-updater install".'}`);
   }
   if (begun && id !== null) return begunWith(call, id, 'install');
   if (why_not && !screen.json) {

@@ -6,6 +6,9 @@ import { showProgress } from './progress.ts';
 import type { DaemonEvent } from './sse.ts';
 import { exitCodeOf, showVerdict, type Wish } from './verdict.ts';
 
+/** A line that is lost in one of these was most likely lost to the reboot that follows it. */
+const rebootsSoon: readonly string[] = ['install', 'reboot', 'confirm', 'rollback', 'restored'];
+
 /** Between the end of an update and its line in the history the daemon may seem to know nothing of it. */
 const unknownMs = 5000;
 
@@ -71,7 +74,7 @@ function watchUpdate({ screen, daemon }: Call, id: string, wish: Wish) {
     async see(news: DaemonEvent | Lost): Promise<number | undefined> {
       if (news.event === 'lost') {
         if (screen.json) screen.document(news);
-        else progress.lost(step === 'reboot');
+        else progress.lost(rebootsSoon.includes(step));
         return undefined;
       }
       if (news.event === 'status') {

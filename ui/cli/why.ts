@@ -11,7 +11,7 @@ export async function why({ screen, daemon }: Call): Promise<number> {
     return 0;
   }
   const now = Date.now();
-  const wide = Math.max(...gates.map(({ value }) => value.length)) + 2;
+  const wide = Math.min(40, Math.max(...gates.map(({ value }) => value.length))) + 2;
   for (const gate of gates) {
     const { name, value, limit, fault, since, until } = gate;
     const word = gateWordOf(gate);

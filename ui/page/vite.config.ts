@@ -14,5 +14,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    // How long its plugins took is nobody's business.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 });

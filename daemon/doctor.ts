@@ -113,8 +113,10 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
   async schedule({ tools: { places, config } }) {
     const { schedule, auto_install } = (await config()).values;
     const cron = await exists(places.at(cronFile));
-    if (cron && schedule !== null) return { found: 'both the updater and cron ask', todo: 'set "schedule" to null' };
-    if (!cron && schedule === null) return { found: 'nothing asks for updates', todo: 'set "schedule"' };
+    if (cron && schedule !== null)
+      return { found: 'both the updater and cron ask', todo: '"opq-updater config set schedule null"' };
+    if (!cron && schedule === null)
+      return { found: 'nothing asks for updates', todo: '"opq-updater config set schedule "0 0 * * *""' };
     return {
       found: cron ? `by cron (${cronFile})` : `${schedule}${auto_install ? '' : ', only shown, not installed'}`,
     };

@@ -154,5 +154,9 @@ function unreachable(folder: string, cause: unknown): UpdateError {
   if (cause instanceof UpdateError) return cause;
   const { code = '', message } = cause as NodeJS.ErrnoException;
   const reason = reasons[code] ?? message;
-  return new UpdateError('DAEMON_UNREACHABLE', `No answer through the sockets in ${folder}: ${reason}.`, { cause });
+  const own = folder === '/run/opq-updater';
+  const more = own ? '' : ' A box in a folder is started by "opq-updater scratch-box FOLDER".';
+  return new UpdateError('DAEMON_UNREACHABLE', `No answer through the sockets in ${folder}: ${reason}.${more}`, {
+    cause,
+  });
 }

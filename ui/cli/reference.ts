@@ -15,7 +15,13 @@ export async function reference({ screen }: Call): Promise<number> {
   screen.line(
     'A key that is left out has its default. A wrong one holds new updates back until it is mended, and nothing else:',
   );
-  screen.line('`opq-updater config check` names it. Keys marked *page* may also be set on the page, over this file.');
+  screen.line(
+    '`opq-updater config check` names it. So does one that this version does not know: a fleet gets a new key once every',
+  );
+  screen.line(
+    'box runs the updater that brought it. `sudo opq-updater config set KEY VALUE` writes one key. Keys marked *page* may',
+  );
+  screen.line('also be set on the page, over this file.');
   for (const key of configKeyNames) {
     const row = about(key);
     screen.line('');

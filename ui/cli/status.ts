@@ -68,9 +68,7 @@ function showStatus(screen: Screen, now: Status): void {
 
   row(
     'Box',
-    [box.name, box.hardware, box.kind === 'scratch' ? 'a scratch box, not a real one' : null]
-      .filter(Boolean)
-      .join(', '),
+    [box.name, box.hardware, box.kind === 'scratch' ? 'a folder, for trials' : null].filter(Boolean).join(', '),
   );
   row('State', headlineOf(now), now.state === 'stuck' ? 'red' : 'bold');
   if (update) {

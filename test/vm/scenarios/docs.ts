@@ -42,30 +42,35 @@ async function layCheckout(context: Context): Promise<void> {
   await lay(deb, `dist/${basename(deb)}`);
   await lay(publisher.publicKey, 'public_key.pem');
   await machine.push(`#!/bin/sh\nexec node ${folder}/dist/opq-release.js "$@"\n`, '/usr/local/bin/opq-release', '0755');
-  await lay(await stick(context), 'stick.img');
-  await lay(await tufSite(context), '1.root.json');
+  // The one that runs.
+  const file = await publisher.stick(factory);
+  await lay(await stick(context, file), 'stick.img');
+  await lay(await tufSite(context, file), '1.root.json');
 }
 
-/** The image of a stick with the release that runs. */
-async function stick({ machine, publisher }: Context): Promise<string> {
+/** The image of a stick with a package and its signature. */
+async function stick({ machine }: Context, file: string): Promise<string> {
   const content = join(machine.folder, 'stick');
   await mkdir(content);
-  const file = await publisher.stick(factory);
   for (const one of [file, `${file}.sig`]) await cp(one, join(content, basename(one)));
   await run('mke2fs', ['-q', '-d', content, '-t', 'ext4', join(machine.folder, 'stick.img'), '2M']);
   return join(machine.folder, 'stick.img');
 }
 
 /** Metadata beside the packages of the update server; the path of its root. */
-async function tufSite({ machine, publisher: { tool, updates: served } }: Context): Promise<string> {
+async function tufSite({ machine, publisher: { tool, updates: served } }: Context, file: string): Promise<string> {
   const at = (name: string) => join(machine.folder, 'tuf', name);
-  const roles = ['root', 'targets', 'snapshot', 'timestamp'];
-  for (const role of roles) await tool('keygen', at(role));
-  await tool('tuf', 'init', at('desk'), ...roles.flatMap((role) => [`--${role}`, at(`${role}/public_key.pem`)]));
-  for (const role of roles.slice(0, 2))
-    await tool('tuf', 'sign', at(`desk/drafts/1.${role}.json`), '--key', at(`${role}/private_key.pem`));
-  const online = roles.slice(2).flatMap((role) => ['--key', at(`${role}/private_key.pem`)]);
-  await tool('tuf', 'refresh', at('desk'), ...online);
+  const keys = { root: ['root-1', 'root-2'], targets: ['targets'], snapshot: ['online'], timestamp: ['online'] };
+  for (const key of new Set(Object.values(keys).flat())) await tool('keygen', at(key));
+  const roles = Object.entries(keys).flatMap(([role, held]) =>
+    held.flatMap((key) => [`--${role}`, at(`${key}/public_key.pem`)]),
+  );
+  await tool('tuf', 'init', at('desk'), ...roles);
+  const by = (held: readonly string[]) => held.flatMap((key) => ['--key', at(`${key}/private_key.pem`)]);
+  await tool('tuf', 'sign', at('desk/drafts/1.root.json'), ...by(keys.root));
+  await tool('tuf', 'add', at('desk'), file, '--hardware', 'rpi/3');
+  await tool('tuf', 'sign', at('desk/drafts/1.targets.json'), ...by(keys.targets));
+  await tool('tuf', 'refresh', at('desk'), ...by(keys.snapshot));
   await cp(at('desk/site'), served, { recursive: true });
   return join(served, 'metadata/1.root.json');
 }

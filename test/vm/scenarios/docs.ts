@@ -37,7 +37,8 @@ async function layCheckout(context: Context): Promise<void> {
   const lay = (file: string, path: string) => machine.push({ file }, `${folder}/${path}`);
   const unit = 'server/systemd/opq-update-server.service';
   for (const file of ['setup/install.sh', 'setup/migrate.sh', 'package.json', unit]) await lay(join(repo, file), file);
-  for (const file of ['opq-update-server.js', 'opq-release.js']) await lay(join(programs, file), `dist/${file}`);
+  for (const file of ['package.json', 'opq-update-server.js', 'opq-release.js'])
+    await lay(join(programs, file), `dist/${file}`);
   if (deb === null) throw new Error('There is no package to install: `npm run deb` has not made one.');
   await lay(deb, `dist/${basename(deb)}`);
   await lay(publisher.publicKey, 'public_key.pem');

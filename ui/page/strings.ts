@@ -135,7 +135,7 @@ export const t = {
     confirmUpload: 'The box checks the package once more, copies what it may change, installs it and reboots.',
     confirmSafe: 'If anything fails, or the power goes, the earlier release is put back by itself.',
     overrides: 'You go past what holds automatic updates back:',
-    failedBefore: 'This release failed on this box before.',
+    failedBefore: 'This release failed on this box before, or was undone.',
     go: 'Install now',
     postponed: (until: string) => `No automatic update until ${until}`,
     endPostponement: 'End this',
@@ -261,6 +261,8 @@ export const t = {
     goOn: 'Go on sending',
     pause: 'Pause',
     discard: 'Discard',
+    failedBefore: (at: string) => `Signed and whole, but it failed on this box, or was undone, on ${at}.`,
+    again: 'Try again anyway …',
     version: 'Release',
     sizes: (packed: string, unpacked: string) => `${packed}, ${unpacked} unpacked`,
     states: {

@@ -5,7 +5,7 @@ import { act } from '../api.ts';
 import { useBox } from '../box.ts';
 import { send } from '../sending.ts';
 import { t } from '../strings.ts';
-import { Version } from '../times.tsx';
+import { timeText, Version } from '../times.tsx';
 import { Action, FaultNote } from './action.tsx';
 import { InstallDialog } from './install-dialog.tsx';
 import { Section } from './section.tsx';
@@ -81,10 +81,12 @@ function Brought({ upload }: { upload: UploadView }) {
   const { status, line } = useBox();
   const [asks, setAsks] = useState(false);
   const { name, version, size_bytes, received_bytes, state, fault, release } = upload;
+  const failedAt = release?.failed_before;
   return (
     <div class="brought" role="status">
       <p>
-        <b>{t.upload.states[state]}</b> <span class="print">{name}</span>
+        <b>{failedAt ? t.upload.failedBefore(timeText(failedAt)) : t.upload.states[state]}</b>{' '}
+        <span class="print">{name}</span>
       </p>
       {state === 'receiving' && (
         <div class="bar">
@@ -117,14 +119,14 @@ function Brought({ upload }: { upload: UploadView }) {
       <div class="actions">
         {state === 'ready' && (
           <Action kind="main" run={() => setAsks(true)} why={whyNot(status, line)}>
-            {t.update.install}
+            {failedAt ? t.upload.again : t.update.install}
           </Action>
         )}
         <Action run={() => act('upload_discard')} why={whyNot(status, line)}>
           {t.upload.discard}
         </Action>
       </div>
-      {asks && <InstallDialog version={version} upload close={() => setAsks(false)} />}
+      {asks && <InstallDialog version={version} upload={upload} close={() => setAsks(false)} />}
     </div>
   );
 }

@@ -79,10 +79,13 @@ export const t = {
 
   line: {
     open: 'Live',
-    lost: 'Connection lost; trying again',
+    again: 'Connection lost; trying again',
+    waits: 'Waiting for the box',
+    reboots: 'the box is probably rebooting',
+    rebootsMore: 'The box is probably rebooting; this page waits for it.',
     stale: (at: string) => `What you see is of ${at}.`,
     away: 'the updater does not answer',
-    gone: 'the box does not answer',
+    lost: 'the box does not answer',
     awayMore: 'The page tries again by itself. Is this device still on the network of the box?',
     faultMessage: 'The box does not answer.',
     faultTodo: 'stay near its Wi-Fi and try again',
@@ -181,7 +184,6 @@ export const t = {
     by: { schedule: 'begun by the schedule', person: 'begun by a person', file: 'begun from a file' } as const,
     left: (s: number) => `about ${durationText(s)} left`,
     usually: (s: number) => `usually ${durationText(s)} in all`,
-    rebooting: 'The box is rebooting and does not answer for a while. This page waits for it.',
     output: 'What the installation prints',
     noOutput: 'Nothing yet.',
     stuck: 'The box could not be put right by itself. It tries again at the next boots.',

@@ -5,6 +5,7 @@ import type { Progress, StepView, UpdateView } from '../../../protocol/views.ts'
 import { bytesText, durationText } from '../../../protocol/words.ts';
 import { act } from '../api.ts';
 import { useBox, useLog } from '../box.ts';
+import { useReboot } from '../reboot.ts';
 import { t } from '../strings.ts';
 import { useSeconds } from '../times.tsx';
 import { Action, FaultNote } from './action.tsx';
@@ -15,6 +16,7 @@ const ways = ['undo', 'rollback', 'restored'];
 export function Stepper({ update }: { update: UpdateView }) {
   const { status, heardMs, line } = useBox();
   const open = line === 'open';
+  const reboots = useReboot();
   const passedS = useSeconds(heardMs);
   const now = update.steps.find(({ state }) => state === 'now');
   const back = update.steps.some(({ name, state }) => ways.includes(name) && state !== 'to do');
@@ -32,7 +34,8 @@ export function Stepper({ update }: { update: UpdateView }) {
         <p>{update.step === 'stuck' ? t.steps.stuck : t.happening[key]}</p>
         {now && <p>{t.powerCut[key]}</p>}
       </div>
-      {!open && <p class="note warn">{now?.name === 'reboot' ? t.steps.rebooting : t.line.awayMore}</p>}
+      {reboots && <p class="note">{t.line.rebootsMore}</p>}
+      {!open && !reboots && <p class="note warn">{t.line.awayMore}</p>}
       {update.because && <FaultNote fault={update.because} kind="warn" />}
       <ol class="steps">
         {update.by !== 'file' && <Row step={{ name: 'check', state: 'done', seconds: null }} />}
@@ -44,7 +47,7 @@ export function Stepper({ update }: { update: UpdateView }) {
         <Action
           kind="danger"
           run={() => act('cancel')}
-          why={!open ? t.update.whyLost : update.cancellable ? null : t.update.whyNoCancel}
+          why={!update.cancellable ? t.update.whyNoCancel : open ? null : t.update.whyLost}
         >
           {t.update.cancel}
         </Action>

@@ -113,7 +113,7 @@ export const t = {
     size: 'Size',
     notes: 'Notes',
     signer: 'Signed by',
-    signerLater: 'is checked against the pinned keys, after the download',
+    signerLater: 'not known before the download; then checked against the pinned keys',
     takes: 'Will take',
     takesUsually: (all: string, outage: string | null) =>
       `about ${all} on this box${outage === null ? '' : `; services pause for about ${outage}`}`,
@@ -184,6 +184,8 @@ export const t = {
     by: { schedule: 'begun by the schedule', person: 'begun by a person', file: 'begun from a file' } as const,
     left: (s: number) => `about ${durationText(s)} left`,
     usually: (s: number) => `usually ${durationText(s)} in all`,
+    wellFor: (done: string, total: string) => `all well for ${done} of ${total}`,
+    notWell: 'not all is well yet',
     output: 'What the installation prints',
     noOutput: 'Nothing yet.',
     stuck: 'The box could not be put right by itself. It tries again at the next boots.',

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 import type { UpdateStep } from '../../../protocol/views.ts';
 import { t } from '../../../ui/page/strings.ts';
-import { it, signIn } from '../../support/page.ts';
-import { updating } from '../../support/samples.ts';
+import { current, it, signIn, unfold, verdict } from '../../support/page.ts';
+import { entryWith, fault, updating } from '../../support/samples.ts';
 import { toldBox } from '../../support/told-box.ts';
 
 const around: UpdateStep[] = ['install', 'confirm'];
@@ -32,3 +32,34 @@ it.for(around)(
     await head.getByText(t.line.open, { exact: true }).waitFor();
   },
 );
+
+it('an undo that a person asked for shows its own three steps, and is told of as no fault', async ({
+  serveBox,
+  openPage,
+}) => {
+  const because = fault('ROLLED_BACK', 'A person had it put back.');
+  const names = ['undo', 'rollback', 'restored'] as const;
+  const steps = names.map((name, n) => ({
+    name,
+    state: n === 0 ? ('now' as const) : ('to do' as const),
+    seconds: null,
+  }));
+  const { update } = updating('confirm');
+  const box = await toldBox({ state: 'undo', update: { ...update!, step: 'undo', because, steps, by: 'schedule' } });
+  const last = entryWith({ outcome: 'undone', because, step: 'undo', by: 'schedule' });
+  box.answer({ history: [last] });
+  const page = await openPage(await serveBox(box));
+  await signIn(page, box);
+  await current(page, t.stepNames.undo).waitFor();
+  expect(await page.locator('#steps .steps li .name').allTextContents()).toEqual(
+    names.map((name) => t.stepNames[name]),
+  );
+  expect(await page.getByText('ROLLED_BACK').count()).toBe(0);
+
+  box.say({ state: 'idle', update: null, last_update: last });
+  await verdict(page).getByText(t.verdict.fine).waitFor();
+  await unfold(page, 'history');
+  await page.locator('#history').getByText(t.steps.by.schedule).click();
+  await page.locator('#history').getByText(t.verdict.outage(14)).waitFor();
+  expect(await page.getByText('ROLLED_BACK').count()).toBe(0);
+});

@@ -23,7 +23,10 @@ export function Header({ signOut }: { signOut: () => void }) {
       </div>
       <p class={`state ${open ? moodOf(status) : reboots ? 'busy' : 'away'}`} role="status">
         <span class="lamp" aria-hidden="true" />
-        <strong>{open ? headlineOf(status) : reboots ? t.line.reboots : t.line[line]}</strong>
+        <span>
+          <strong>{open ? headlineOf(status) : reboots ? t.line.reboots : t.line[line]}</strong>
+          {!open && <small>{t.line.stale(timeText(status.at))}</small>}
+        </span>
       </p>
       <dl class="facts">
         <div>
@@ -43,7 +46,6 @@ export function Header({ signOut }: { signOut: () => void }) {
           {t.head.signOut}
         </button>
       </p>
-      {!open && <small class="stale">{t.line.stale(timeText(status.at))}</small>}
     </header>
   );
 }

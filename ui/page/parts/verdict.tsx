@@ -4,6 +4,7 @@ import { verdictText } from '../../../protocol/words.ts';
 import { useBox } from '../box.ts';
 import { t } from '../strings.ts';
 import { versionText } from '../times.tsx';
+import { unwanted } from '../unwanted.ts';
 import { Action, FaultNote } from './action.tsx';
 import { Particulars } from './history.tsx';
 
@@ -25,13 +26,14 @@ export function Verdict() {
   }, [update?.id]);
   if (update || !last || last.id !== watched) return null;
   const kind = kindOf(last);
+  const why = unwanted(last.because);
   return (
     <section id="verdict" class={`card verdict ${kind}`} aria-labelledby="verdict-title">
       <h2 id="verdict-title">{kind === 'good' ? t.verdict.fine : kind === 'bad' ? t.verdict.bad : t.verdict.title}</h2>
       <p class="big" role="alert">
         {verdictText(last, versionText)}
       </p>
-      {last.because && <FaultNote fault={last.because} kind="warn" />}
+      {why && <FaultNote fault={why} kind="warn" />}
       <Particulars of={last} />
       <div class="actions">
         <Action run={() => watch(null)}>{t.verdict.dismiss}</Action>

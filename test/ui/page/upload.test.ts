@@ -118,3 +118,33 @@ it('says of an uploaded package that it failed here before, and not what is wron
   await verdict(page).getByText(t.verdict.fine).waitFor();
   expect((await box.status()).installed).toBe(next + 2);
 });
+
+it('says of files that are none of a release, or of two, what is wrong with them before anything is sent', async ({
+  newBox,
+  serveBox,
+  openPage,
+}) => {
+  const box = await newBox();
+  const page = await openPage(await serveBox(box), { device: 'phone' });
+  await signIn(page, box);
+  await unfold(page, 'upload');
+  const choose = (...names: string[]) =>
+    page
+      .locator(files)
+      .setInputFiles(
+        names.map((name) => ({ name, mimeType: 'text/plain', buffer: Buffer.from('garbage, no base64') })),
+      );
+  await choose('notes.txt');
+  await page.getByText(t.upload.noPackage('notes.txt')).waitFor();
+  expect(await button(page, t.upload.send).getAttribute('aria-disabled')).toBe('true');
+  await choose(packageName(next), signatureName(next + 1));
+  await page.getByText(t.upload.otherSignature).waitFor();
+
+  // A browser may have named it anew: the box tells.
+  await choose('opq-box-update (1).sig');
+  await button(page, t.upload.send).click();
+  await page.locator('#upload').getByText('SIGNATURE_INVALID').waitFor();
+  await choose(signatureName(next));
+  await page.locator('#upload').getByText('SIGNATURE_INVALID').waitFor({ state: 'detached' });
+  expect((await box.status()).upload).toBeNull();
+});

@@ -1,5 +1,6 @@
 import { useRef, useState } from 'preact/hooks';
 import type { UploadView } from '../../../protocol/box-views.ts';
+import { versionOfPackageName } from '../../../protocol/version.ts';
 import { bytesText } from '../../../protocol/words.ts';
 import { act } from '../api.ts';
 import { useBox } from '../box.ts';
@@ -31,11 +32,14 @@ function Choose({ upload }: { upload: UploadView | null }) {
   const [sending, setSending] = useState<AbortController | null>(null);
   const input = useRef<HTMLInputElement>(null);
   const { pack, signature } = files;
+  const [choices, setChoices] = useState(0);
+  const wrong = wrongWith(pack?.name, signature?.name);
   const take = (chosen: FileList | null): void => {
     for (const file of chosen ?? []) {
       const name = file.name.endsWith('.sig') ? 'signature' : 'pack';
       setFiles((before) => ({ ...before, [name]: file }));
     }
+    setChoices(choices + 1);
     // The same file may be chosen again, after it was mended.
     if (input.current) input.current.value = '';
   };
@@ -50,13 +54,19 @@ function Choose({ upload }: { upload: UploadView | null }) {
       setSending(null);
     }
   };
-  const missing = !pack ? t.upload.needPackage : !signature ? t.upload.needSignature : null;
+  const missing = wrong ?? (!pack ? t.upload.needPackage : !signature ? t.upload.needSignature : null);
   const goesOn = upload?.state === 'receiving' && upload.name === pack?.name;
   return (
     <>
-      <label>
+      <label class="pick">
         {t.upload.choose}
-        <input ref={input} type="file" multiple onChange={(event) => take(event.currentTarget.files)} />
+        <input
+          ref={input}
+          type="file"
+          multiple
+          disabled={sending !== null}
+          onChange={(event) => take(event.currentTarget.files)}
+        />
       </label>
       <ul class="paths">
         {pack && (
@@ -67,13 +77,27 @@ function Choose({ upload }: { upload: UploadView | null }) {
         {signature && <li>{signature.name}</li>}
       </ul>
       <div class="actions">
-        <Action kind="main" run={go} why={line === 'open' ? (whyNot(status, line) ?? missing) : t.update.whyLost}>
+        {/* What was said of other files goes with them. */}
+        <Action
+          key={choices}
+          kind="main"
+          run={go}
+          why={line === 'open' ? (whyNot(status, line) ?? missing) : t.update.whyLost}
+        >
           {goesOn ? t.upload.goOn : t.upload.send}
         </Action>
         {sending && <Action run={() => sending.abort()}>{t.upload.pause}</Action>}
       </div>
     </>
   );
+}
+
+/** What can be said against the chosen files by their names alone; a `.sig` of any other name may be the right one. */
+function wrongWith(pack = '', signature = ''): string | null {
+  const version = versionOfPackageName(pack);
+  const signed = versionOfPackageName(signature.replace(/\.sig$/, ''));
+  if (pack !== '' && version === undefined) return t.upload.noPackage(pack);
+  return version && signed && version !== signed ? t.upload.otherSignature : null;
 }
 
 /** What has become of the package that is there. */

@@ -137,6 +137,7 @@ function noneText(status: Status): string {
 
 /** Why the box can be asked for nothing that begins an update now. */
 export function whyNot({ update, state }: Status, line: BoxView['line']): string | null {
+  if (status.last_check?.fault) return t.update.notKnown;
   if (line !== 'open') return t.update.whyLost;
   if (update && state !== 'stuck') return t.update.whyBusy;
   return null;
@@ -149,7 +150,12 @@ function whyNoCheck({ server_url, state }: Status): string | null {
 
 /** A closed gate that no person may override; the last one is asked about in the dialog. */
 function whyNoInstall(status: Status): string | null {
-  if (!isNews(status)) return notAsked(status) ? t.update.whyNotAsked : t.update.whyNoInstall;
+  if (!isNews(status)) return whyNoOffer(status);
   const closed = status.gates.find(({ open, soft, name }) => !open && !soft && name !== 'quarantine');
   return closed ? (closed.fault?.message ?? closed.value) : null;
+function whyNoOffer(status: Status): string {
+  if (status.last_check?.fault) return t.update.whyNotKnown;
+  return notAsked(status) ? t.update.whyNotAsked : t.update.whyNoInstall;
+}
+
 }

@@ -60,6 +60,8 @@ export function UpdateCard() {
         )}
         <strong>{said}</strong>
       </p>
+        ) : (
+          status.server_url !== null && `${t.update.neverAsks} `
       {last && !wanted.includes(last.outcome) && (
         <p class="note warn">
           {t.update.last} {verdictText(last, versionText)} {last.because?.message}

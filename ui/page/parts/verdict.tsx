@@ -1,7 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { HistoryEntry } from '../../../protocol/views.ts';
+import type { HistoryEntry, Status } from '../../../protocol/views.ts';
 import { verdictText } from '../../../protocol/words.ts';
-import { useBox } from '../box.ts';
 import { t } from '../strings.ts';
 import { versionText } from '../times.tsx';
 import { unwanted } from '../unwanted.ts';
@@ -10,10 +9,11 @@ import { Particulars } from './history.tsx';
 
 const watchedKey = 'watched';
 
-/** How the update that was watched here ended; it stays until it is dismissed, also over a reload or a new session. */
-export function Verdict() {
-  const { status } = useBox();
-  const { update, last_update: last } = status;
+/**
+ * How the update that was watched here ended, and what dismisses it: it stays until then, also over a reload or a new
+ * session. Null while there is none.
+ */
+export function useVerdict({ update, last_update: last }: Pick<Status, 'update' | 'last_update'>): Told | null {
   const [watched, setWatched] = useState(() => sessionStorage.getItem(watchedKey));
   const watch = (id: string | null): void => {
     if (id === null) sessionStorage.removeItem(watchedKey);
@@ -24,7 +24,15 @@ export function Verdict() {
     // An undo goes by the name of the update that it takes back.
     if (update) watch(update.id);
   }, [update?.id]);
-  if (update || !last || last.id !== watched) return null;
+  return !update && last?.id === watched ? { last, dismiss: () => watch(null) } : null;
+}
+
+interface Told {
+  readonly last: HistoryEntry;
+  readonly dismiss: () => void;
+}
+
+export function Verdict({ last, dismiss }: Told) {
   const kind = kindOf(last);
   const why = unwanted(last.because);
   return (
@@ -36,7 +44,7 @@ export function Verdict() {
       {why && <FaultNote fault={why} kind="warn" />}
       <Particulars of={last} />
       <div class="actions">
-        <Action run={() => watch(null)}>{t.verdict.dismiss}</Action>
+        <Action run={dismiss}>{t.verdict.dismiss}</Action>
       </div>
     </section>
   );

@@ -17,6 +17,7 @@ import { Upload } from './parts/upload.tsx';
 import { useVerdict, Verdict } from './parts/verdict.tsx';
 import { Why } from './parts/why.tsx';
 import { t } from './strings.ts';
+import { zoneName } from './times.tsx';
 
 const lookAgainMs = 1500;
 
@@ -62,8 +63,8 @@ function Box({ signOut }: { signOut: () => void }) {
   useEffect(() => {
     if (status) document.title = `${headlineOf(status)} – ${status.box.name}`;
   }, [status]);
-  if (!status) return <p class="waiting">{box.line === 'away' ? t.line.away : t.loading}</p>;
   const verdict = useVerdict(status ?? { update: null, last_update: null });
+  if (!status) return <p class="waiting">{box.line === 'away' ? t.line.away : t.loading}</p>;
   return (
     <BoxContext value={{ ...box, status }}>
       <LogContext value={log}>
@@ -86,6 +87,7 @@ function Box({ signOut }: { signOut: () => void }) {
             <Log />
           </div>
         </main>
+        <footer class="muted">{t.zone(zoneName())}</footer>
       </LogContext>
     </BoxContext>
   );

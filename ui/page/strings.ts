@@ -268,6 +268,7 @@ export const t = {
     needSignature: 'Choose its signature as well: the same name with .sig',
     noPackage: (name: string) => `${name} is not an update package: the name of one is opq-box-update-NUMBER.tar.bz2.`,
     otherSignature: 'This signature belongs to another package.',
+    whyWrong: 'Choose the files of a release.',
     send: 'Send to the box',
     goOn: 'Go on sending',
     pause: 'Pause',

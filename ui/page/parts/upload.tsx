@@ -54,7 +54,7 @@ function Choose({ upload }: { upload: UploadView | null }) {
       setSending(null);
     }
   };
-  const missing = wrong ?? (!pack ? t.upload.needPackage : !signature ? t.upload.needSignature : null);
+  const missing = wrong ? t.upload.whyWrong : !pack ? t.upload.needPackage : !signature ? t.upload.needSignature : null;
   const goesOn = upload?.state === 'receiving' && upload.name === pack?.name;
   return (
     <>
@@ -76,6 +76,11 @@ function Choose({ upload }: { upload: UploadView | null }) {
         )}
         {signature && <li>{signature.name}</li>}
       </ul>
+      {wrong && (
+        <p class="note bad" role="alert">
+          {wrong}
+        </p>
+      )}
       <div class="actions">
         {/* What was said of other files goes with them. */}
         <Action

@@ -23,10 +23,11 @@ export function viewOf(at: At, progress: Progress | null, stepS: number): Update
     if (name === because?.step && because.code !== 'ROLLED_BACK') return 'failed';
     return seconds[name] === undefined ? 'to do' : 'done';
   };
-  // What an undo goes through is shown only when there is one.
-  const shown = updateSteps.filter(
-    (name) => !undoSteps.includes(name) || name === now || seconds[name] !== undefined || (because && name !== 'undo'),
-  );
+  // On the way back the steps ahead come no more, and those of the way back are shown only on it.
+  const shown = updateSteps.filter((name) => {
+    if (name === now || name === because?.step || seconds[name] !== undefined) return true;
+    return undoSteps.includes(name) ? because !== null && name !== 'undo' : because === null;
+  });
   return {
     id,
     from,

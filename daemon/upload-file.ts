@@ -6,6 +6,7 @@ import { UpdateError } from '../protocol/errors.ts';
 import { versionOfPackageName } from '../protocol/version.ts';
 import { exists, move, openRegular, writeFileSafely } from './files.ts';
 import { verifyTrusted } from './package/verify-trusted.ts';
+import { readQuarantine } from './quarantine.ts';
 import { judgeRelease } from './steps/verify.ts';
 import type { Resident } from './tools.ts';
 
@@ -110,7 +111,8 @@ export async function judgeUpload(
     await judgeRelease(release, { to: version, retry: true, allowDowngrade: false }, values, tools);
     await move(files.unverified, files.verified);
     const { signedBy, sha256, unpackedBytes, hardware, notes } = release;
-    return { signed_by: signedBy, sha256, unpacked_bytes: unpackedBytes, hardware, notes };
+    const failed_before = (await readQuarantine(places)).find((entry) => entry.sha256 === sha256)?.at ?? null;
+    return { signed_by: signedBy, sha256, unpacked_bytes: unpackedBytes, hardware, notes, failed_before };
   } finally {
     worker.close();
   }

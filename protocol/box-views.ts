@@ -79,6 +79,8 @@ export interface UploadView {
     readonly unpacked_bytes: number;
     readonly hardware: readonly string[] | null;
     readonly notes: string | null;
+    /** When these very bytes failed or were undone here: they are installed with `retry` alone. Null = they were not. */
+    readonly failed_before: string | null;
   } | null;
 }
 

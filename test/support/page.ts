@@ -24,7 +24,7 @@ export interface How {
 export type PageServer = Awaited<ReturnType<typeof servePage>>;
 
 /** The page's real server for a box, on a free port. */
-export async function servePage(box: ScratchBox) {
+export async function servePage(box: Pick<ScratchBox, 'root'>) {
   let child = await start(0);
   const url = child.url;
   return {
@@ -58,7 +58,7 @@ export const it = boxIt.extend<{
   browser: Browser;
   /** Opens the page of a box, at the login. */
   openPage: (server: PageServer, how?: How) => Promise<Page>;
-  serveBox: (box: ScratchBox) => Promise<PageServer>;
+  serveBox: (box: Pick<ScratchBox, 'root'>) => Promise<PageServer>;
 }>({
   browser: [
     // biome-ignore lint/correctness/noEmptyPattern: vitest wants to see that it needs nothing
@@ -119,7 +119,7 @@ export async function openIn(browser: Browser, server: PageServer, { device = 'd
 }
 
 /** Signs in, by PIN the first time. */
-export async function signIn(page: Page, box: ScratchBox, words = password): Promise<void> {
+export async function signIn(page: Page, box: Pick<ScratchBox, 'cli'>, words = password): Promise<void> {
   const pin = page.getByLabel(t.login.pin, { exact: true });
   const old = page.getByLabel(t.login.password, { exact: true });
   await pin.or(old).waitFor();
@@ -135,7 +135,7 @@ export async function signIn(page: Page, box: ScratchBox, words = password): Pro
 }
 
 /** As root gets it on the box. */
-async function newPin(box: ScratchBox): Promise<string> {
+async function newPin(box: Pick<ScratchBox, 'cli'>): Promise<string> {
   const { last } = await box.cli('page', 'pin');
   return last.pin;
 }

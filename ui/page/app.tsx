@@ -14,9 +14,10 @@ import { Stepper } from './parts/stepper.tsx';
 import { Undo } from './parts/undo.tsx';
 import { UpdateCard } from './parts/update-card.tsx';
 import { Upload } from './parts/upload.tsx';
-import { Verdict } from './parts/verdict.tsx';
+import { useVerdict, Verdict } from './parts/verdict.tsx';
 import { Why } from './parts/why.tsx';
 import { t } from './strings.ts';
+import { zoneName } from './times.tsx';
 
 const lookAgainMs = 1500;
 
@@ -62,6 +63,7 @@ function Box({ signOut }: { signOut: () => void }) {
   useEffect(() => {
     if (status) document.title = `${headlineOf(status)} – ${status.box.name}`;
   }, [status]);
+  const verdict = useVerdict(status ?? { update: null, last_update: null });
   if (!status) return <p class="waiting">{box.line === 'away' ? t.line.away : t.loading}</p>;
   return (
     <BoxContext value={{ ...box, status }}>
@@ -70,9 +72,9 @@ function Box({ signOut }: { signOut: () => void }) {
         <main>
           <div class="column">
             <Warnings />
-            <Verdict />
+            {verdict && <Verdict {...verdict} />}
             {status.update && <Stepper update={status.update} />}
-            {(!status.update || status.state === 'stuck') && <UpdateCard />}
+            {(!status.update || status.state === 'stuck') && <UpdateCard isToldOf={verdict !== null} />}
             {status.channel === 'attended' && <Components />}
             <Why />
             <Upload />
@@ -85,6 +87,7 @@ function Box({ signOut }: { signOut: () => void }) {
             <Log />
           </div>
         </main>
+        <footer class="muted">{t.zone(zoneName())}</footer>
       </LogContext>
     </BoxContext>
   );

@@ -12,6 +12,8 @@ export interface BoxView {
   readonly heardMs: number;
   /** `away`: the page's server answers, the daemon does not; `lost`: nobody answers. What is shown may have passed. */
   readonly line: 'open' | 'away' | 'lost';
+  /** Since when it is not open, by performance.now; of no meaning while it is. */
+  readonly lostMs: number;
   /** Past updates, newest first; empty until they have come. */
   readonly history: readonly HistoryEntry[];
 }
@@ -29,6 +31,7 @@ const nobody: Omit<BoxView, 'status'> & { status: Status | null } = {
   status: null,
   heardMs: 0,
   line: 'lost',
+  lostMs: 0,
   history: [],
 };
 
@@ -37,6 +40,8 @@ export function useLive(): { box: typeof nobody; log: readonly LogLine[] } {
   const [box, setBox] = useState(nobody);
   const [log, setLog] = useState<readonly LogLine[]>([]);
   const set = (changes: Partial<BoxView>): void => setBox((before) => ({ ...before, ...changes }));
+  const lose = (line: 'away' | 'lost'): void =>
+    setBox((before) => ({ ...before, line, lostMs: before.line === 'open' ? performance.now() : before.lostMs }));
 
   useEffect(() => {
     let begins = true;
@@ -51,7 +56,7 @@ export function useLive(): { box: typeof nobody; log: readonly LogLine[] } {
       log: add,
       daemon: ({ answers }) => {
         begins = true;
-        if (!answers) set({ line: 'away' });
+        if (!answers) lose('away');
       },
       session: () => dispatchEvent(new Event(sessionOver)),
     };
@@ -59,7 +64,7 @@ export function useLive(): { box: typeof nobody; log: readonly LogLine[] } {
       event: (name, data) => take[name as keyof PageEvents]?.(data as never),
       lost: () => {
         begins = true;
-        set({ line: 'lost' });
+        lose('lost');
       },
       refused: () => dispatchEvent(new Event(sessionOver)),
     });

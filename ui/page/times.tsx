@@ -6,8 +6,14 @@ const dayTime = new Intl.DateTimeFormat(t.locale, { dateStyle: 'medium', timeSty
 const formats = {
   day: dayTime,
   clock: new Intl.DateTimeFormat(t.locale, { timeStyle: 'short' }),
-  seconds: new Intl.DateTimeFormat(t.locale, { timeStyle: 'medium' }),
+  seconds: new Intl.DateTimeFormat(t.locale, {
+    ...{ day: 'numeric', month: 'short' },
+    ...{ hour: '2-digit', minute: '2-digit', second: '2-digit' },
+  }),
 } as const;
+
+/** The zone of all times that the page itself tells. */
+export const zoneName = (): string => dayTime.resolvedOptions().timeZone;
 
 const isTime = (iso: string): boolean => !Number.isNaN(Date.parse(iso));
 const utc = (iso: string): string => `${new Date(iso).toISOString().slice(0, 19).replace('T', ' ')} UTC`;

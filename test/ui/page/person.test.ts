@@ -54,12 +54,25 @@ it('sets when the box updates by itself, and puts that back to what the configur
   await page.getByLabel(t.settings.window).check();
   await button(page, t.settings.save).click();
   await page.getByText(t.settings.reset).waitFor();
+  await page.getByText(t.settings.saved, { exact: true }).waitFor();
   const { settings } = await box.daemon.ask('settings', {});
   expect(settings).toMatchObject({
     auto_install: { value: false, source: 'settings' },
     schedule: { value: '30 3 * * *', source: 'settings' },
     window: { value: '01:00-05:00', source: 'settings' },
   });
+  // What the last try came to stands alone there.
+  await page.getByLabel(t.settings.to, { exact: true }).fill('01:00');
+  await page.getByText(t.settings.wholeDay).waitFor();
+  await page.getByLabel(t.settings.schedule).selectOption('own');
+  await page.getByLabel(t.settings.cron).fill('every day');
+  await button(page, t.settings.save).click();
+  await page.locator('#settings').getByText('CONFIG_INVALID').waitFor();
+  expect(await page.getByText(t.settings.saved, { exact: true }).count()).toBe(0);
+  await page.getByLabel(t.settings.schedule).selectOption('never');
+  await button(page, t.settings.save).click();
+  await page.locator('#settings .sum').getByText(t.update.neverAsks).waitFor();
+  await page.locator('#update').getByText(t.update.neverAsks).waitFor();
   await page.getByText(t.settings.reset).click();
   await page.getByText(t.settings.reset).waitFor({ state: 'detached' });
   expect((await box.daemon.ask('settings', {})).settings.auto_install.source).not.toBe('settings');

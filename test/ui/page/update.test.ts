@@ -88,7 +88,7 @@ it('keeps what it knew when the line breaks, says so, and shows the truth when i
     .waitFor();
 
   await server.kill();
-  await page.locator('.head').getByText(t.line.lost).waitFor();
+  await page.locator('.head').getByText(t.line.again).waitFor();
   // All that is said then has its room, and the steps stay in sight.
   expect((await page.locator('.head').boundingBox())!.height).toBeLessThan(150);
   await page.getByText(t.update.whyLost).first().waitFor();

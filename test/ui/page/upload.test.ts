@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { packageName, signatureName } from '../../../protocol/version.ts';
@@ -70,4 +71,80 @@ it('asks for a package by itself on a box without a server; refuses one that no 
   await page.locator('.brought').getByRole('button', { name: t.upload.discard }).click();
   await page.locator('.brought').waitFor({ state: 'detached' });
   expect((await box.status()).installed).toBe(oldRelease.version);
+});
+
+it('says of an uploaded package that it failed here before, and not what is wrong with the one that the server offers', async ({
+  publisher,
+  serve,
+  newBox,
+  serveBox,
+  openPage,
+}) => {
+  const paths = { good: await publisher.stick(release(next)), failed: await publisher.stick(release(next + 2)) };
+  const server = await serve();
+  const offered = await server.publish(release(next + 1));
+  const box = await newBox({ config: { server_url: server.url } });
+  const bad = (version: number, bytes: Uint8Array) => ({
+    ...{ version, code: 'HEALTH_FAILED', at: '2026-03-01T10:00:00.000Z' },
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  });
+  const list = [bad(next + 1, await readFile(offered.path)), bad(next + 2, await readFile(paths.failed))];
+  box.write('var/lib/opq-updater/quarantine.json', JSON.stringify(list));
+  const page = await openPage(await serveBox(box));
+  await signIn(page, box);
+  await button(page, t.update.check).click();
+  await page.locator('.head').getByText('failed or was undone here').waitFor();
+  await unfold(page, 'upload');
+  const brought = page.locator('.brought');
+  const bring = async (path: string) => {
+    await page.locator(files).setInputFiles([path, `${path}.sig`]);
+    await button(page, t.upload.send).click();
+  };
+
+  await bring(paths.good);
+  await brought.getByText(t.upload.states.ready).waitFor();
+  await brought.getByRole('button', { name: t.update.install }).click();
+  await page.getByRole('dialog').waitFor();
+  expect(await page.getByText(t.update.failedBefore).count()).toBe(0);
+  await button(page, t.never).click();
+  await brought.getByRole('button', { name: t.upload.discard }).click();
+
+  await bring(paths.failed);
+  // In the zone of the browser, Hawaii.
+  await brought.getByText(t.upload.failedBefore('1 Mar 2026, 00:00')).waitFor();
+  await button(page, t.upload.again).click();
+  await page.getByText(t.update.failedBefore).waitFor();
+  await button(page, t.update.go).click();
+  await verdict(page).getByText(t.verdict.fine).waitFor();
+  expect((await box.status()).installed).toBe(next + 2);
+});
+
+it('says of files that are none of a release, or of two, what is wrong with them before anything is sent', async ({
+  newBox,
+  serveBox,
+  openPage,
+}) => {
+  const box = await newBox();
+  const page = await openPage(await serveBox(box), { device: 'phone' });
+  await signIn(page, box);
+  await unfold(page, 'upload');
+  const choose = (...names: string[]) =>
+    page
+      .locator(files)
+      .setInputFiles(
+        names.map((name) => ({ name, mimeType: 'text/plain', buffer: Buffer.from('garbage, no base64') })),
+      );
+  await choose('notes.txt');
+  await page.getByText(t.upload.noPackage('notes.txt')).waitFor();
+  expect(await button(page, t.upload.send).getAttribute('aria-disabled')).toBe('true');
+  await choose(packageName(next), signatureName(next + 1));
+  await page.getByText(t.upload.otherSignature).waitFor();
+
+  // A browser may have named it anew: the box tells.
+  await choose('opq-box-update (1).sig');
+  await button(page, t.upload.send).click();
+  await page.locator('#upload').getByText('SIGNATURE_INVALID').waitFor();
+  await choose(signatureName(next));
+  await page.locator('#upload').getByText('SIGNATURE_INVALID').waitFor({ state: 'detached' });
+  expect((await box.status()).upload).toBeNull();
 });

@@ -1,6 +1,7 @@
 import type { Fault, Status } from '../../../protocol/views.ts';
 import { durationText, headlineOf, isNews } from '../../../protocol/words.ts';
 import { useBox } from '../box.ts';
+import { useReboot } from '../reboot.ts';
 import { t } from '../strings.ts';
 import { Time, timeText, Version } from '../times.tsx';
 
@@ -12,6 +13,7 @@ export function Header({ signOut }: { signOut: () => void }) {
   const { status, line } = useBox();
   const { box, installed, last_confirmed: confirmed } = status;
   const open = line === 'open';
+  const reboots = useReboot();
   const model = [box.model, box.hardware, box.kind === 'scratch' ? t.head.scratch : null].filter(Boolean).join(' · ');
   return (
     <header class="head">
@@ -19,9 +21,12 @@ export function Header({ signOut }: { signOut: () => void }) {
         <h1>{box.name}</h1>
         <p>{model}</p>
       </div>
-      <p class={`state ${open ? moodOf(status) : 'away'}`} role="status">
+      <p class={`state ${open ? moodOf(status) : reboots ? 'busy' : 'away'}`} role="status">
         <span class="lamp" aria-hidden="true" />
-        <strong>{open ? headlineOf(status) : line === 'away' ? t.line.away : t.line.gone}</strong>
+        <span>
+          <strong>{open ? headlineOf(status) : reboots ? t.line.reboots : t.line[line]}</strong>
+          {!open && <small>{t.line.stale(timeText(status.at))}</small>}
+        </span>
       </p>
       <dl class="facts">
         <div>
@@ -36,8 +41,7 @@ export function Header({ signOut }: { signOut: () => void }) {
         </div>
       </dl>
       <p class="line">
-        <span>{open ? t.line.open : t.line.lost}</span>
-        {!open && <small>{t.line.stale(timeText(status.at))}</small>}
+        <span>{open ? t.line.open : reboots ? t.line.waits : t.line.again}</span>
         <button type="button" class="plain" onClick={signOut}>
           {t.head.signOut}
         </button>

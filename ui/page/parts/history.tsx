@@ -3,6 +3,7 @@ import { durationText, verdictText } from '../../../protocol/words.ts';
 import { useBox } from '../box.ts';
 import { t } from '../strings.ts';
 import { Time, versionText } from '../times.tsx';
+import { unwanted } from '../unwanted.ts';
 import { Paths } from './paths.tsx';
 import { Section } from './section.tsx';
 import { Lines } from './stepper.tsx';
@@ -22,15 +23,11 @@ export function History() {
               <summary>
                 <span class={`tag ${toneOf(entry)}`}>{t.outcomes[entry.outcome]}</span> <b>{entry.to}</b>{' '}
                 <span class="muted">
-                  {t.history.from(entry.from)} · <Time at={entry.ended_at} />
+                  {t.history.from(entry.from)} · <Time at={entry.ended_at} /> · {t.steps.by[entry.by]}
                 </span>
               </summary>
               <p>{verdictText(entry, versionText)}</p>
-              {entry.because && (
-                <p>
-                  {t.verdict.inStep(entry.step)} {entry.because.message} <code>{entry.because.code}</code>
-                </p>
-              )}
+              <Reason of={entry} />
               <Particulars of={entry} />
             </details>
           </li>
@@ -40,7 +37,17 @@ export function History() {
   );
 }
 
-export const toneOf = ({ outcome }: HistoryEntry): string =>
+function Reason({ of: { because, step } }: { of: HistoryEntry }) {
+  const why = unwanted(because);
+  if (!why) return null;
+  return (
+    <p>
+      {t.verdict.inStep(step)} {why.message} <code>{why.code}</code>
+    </p>
+  );
+}
+
+const toneOf = ({ outcome }: HistoryEntry): string =>
   outcome === 'confirmed' ? 'good' : outcome === 'undone' || outcome === 'cancelled' ? 'plain' : 'warn';
 
 /** What there is to know beside the outcome and its reason. */

@@ -1,3 +1,4 @@
+import type { UploadView } from '../../../protocol/box-views.ts';
 import { durationText } from '../../../protocol/words.ts';
 import { act } from '../api.ts';
 import { useBox } from '../box.ts';
@@ -6,12 +7,20 @@ import { versionText } from '../times.tsx';
 import { Action } from './action.tsx';
 import { Dialog } from './dialog.tsx';
 
+interface InstallDialogProps {
+  readonly version: number;
+  readonly close: () => void;
+  /** The package that a person brought; without one it is what the server offers. */
+  readonly upload?: UploadView;
+}
+
 /** Says what an installation does and what it goes past, and begins it. */
-export function InstallDialog({ version, close, upload }: { version: number; close: () => void; upload?: boolean }) {
+export function InstallDialog({ version, close, upload }: InstallDialogProps) {
   const { status } = useBox();
   const held = status.gates.filter(({ open, soft }) => !open && soft);
-  // The quarantine is by package, so of one that was uploaded only the daemon can tell.
-  const failedBefore = status.gates.some(({ name, open }) => name === 'quarantine' && !open);
+  // The gate is about the release that the server offers; what a person brings has its own answer.
+  const offerFailed = status.gates.some(({ name, open }) => name === 'quarantine' && !open);
+  const failedBefore = upload ? Boolean(upload.release?.failed_before) : offerFailed;
   const go = async () => {
     await act(upload ? 'upload_install' : 'install', { version, retry: failedBefore });
     close();

@@ -20,7 +20,7 @@ export function Login({ session, done }: { session: SessionView; done: () => voi
   return (
     <main class="login">
       <section class="card" aria-labelledby="login-title">
-        <h1 id="login-title">{session.box}</h1>
+        <h1 id="login-title">{t.login.heading(session.box)}</h1>
         <p>{byPin ? (session.password_set ? t.login.forgotten : t.login.first) : t.login.title}</p>
         <Form run={run} go={byPin ? t.login.setPassword : t.login.signIn}>
           {byPin && (

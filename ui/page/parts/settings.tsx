@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { PageSetting, SettingsView } from '../../../protocol/box-views.ts';
+import type { Input } from '../../../protocol/operations.ts';
 import { act, post, read } from '../api.ts';
 import { useAnswer, useBox } from '../box.ts';
 import { t } from '../strings.ts';
@@ -24,8 +25,9 @@ export function Settings() {
         <Automatic
           key={JSON.stringify(answer.settings)}
           view={answer}
-          saved={(words) => {
-            setSaid(words);
+          say={setSaid}
+          saved={() => {
+            setSaid(t.settings.saved);
             setChanges(changes + 1);
           }}
         />
@@ -57,7 +59,8 @@ export function Settings() {
   );
 }
 
-function sumOf({ settings: { auto_install, window } }: SettingsView): string {
+function sumOf({ settings: { auto_install, schedule, window } }: SettingsView): string {
+  if (schedule.value === null) return t.update.neverAsks;
   if (!auto_install.value) return t.settings.asks;
   return window.value ? t.settings.within(window.value) : t.settings.byItself;
 }
@@ -65,7 +68,13 @@ function sumOf({ settings: { auto_install, window } }: SettingsView): string {
 const dailyPattern = /^(\d{1,2}) (\d{1,2}) \* \* \*$/;
 const two = (n: string | undefined): string => (n ?? '0').padStart(2, '0');
 
-function Automatic({ view: { settings }, saved }: { view: SettingsView; saved: (words: string) => void }) {
+interface AutomaticProps {
+  readonly view: SettingsView;
+  readonly say: (words: string) => void;
+  readonly saved: () => void;
+}
+
+function Automatic({ view: { settings }, say, saved }: AutomaticProps) {
   const [, minute, hour] = dailyPattern.exec(settings.schedule.value ?? '') ?? [];
   const [asks, setAsks] = useState(settings.schedule.value === null ? 'never' : hour ? 'daily' : 'own');
   const [time, setTime] = useState(hour ? `${two(hour)}:${two(minute)}` : '00:00');
@@ -75,10 +84,13 @@ function Automatic({ view: { settings }, saved }: { view: SettingsView; saved: (
   const [[from = '01:00', to = '05:00'], setWindow] = useState((settings.window.value ?? '01:00-05:00').split('-'));
 
   const schedule = asks === 'never' ? null : asks === 'daily' ? cronOf(time) : own;
-  const save = async () => {
-    await act('settings_set', { schedule, auto_install: auto, window: limited ? `${from}-${to}` : null });
-    saved(t.settings.saved);
+  const change = async (input: Partial<Input<'settings_set'>>) => {
+    // What was said of an earlier try is not beside what this one comes to.
+    say('');
+    await act('settings_set', input);
+    saved();
   };
+  const save = () => change({ schedule, auto_install: auto, window: limited ? `${from}-${to}` : null });
   const overridden = (Object.keys(settings) as PageSetting[]).filter((name) => settings[name].source === 'settings');
   return (
     <Form run={save} go={t.settings.save}>
@@ -105,6 +117,7 @@ function Automatic({ view: { settings }, saved }: { view: SettingsView; saved: (
         {asks === 'daily' && <Field label={t.settings.at} type="time" value={time} set={setTime} required />}
         {asks === 'own' && <Field label={t.settings.cron} value={own} set={setOwn} required />}
       </div>
+      <small class="muted">{asks === 'never' ? t.settings.neverAsks : t.settings.spread}</small>
       <label class="choice">
         <input type="checkbox" checked={limited} onChange={(event) => setLimited(event.currentTarget.checked)} />{' '}
         {t.settings.window}
@@ -115,13 +128,11 @@ function Automatic({ view: { settings }, saved }: { view: SettingsView; saved: (
           <Field label={t.settings.to} type="time" value={to} set={(v) => setWindow([from, v])} required />
         </div>
       )}
+      {limited && from === to && <small class="muted">{t.settings.wholeDay}</small>}
       <div class="muted">
         {t.settings.zone}{' '}
         {overridden.length > 0 && (
-          <Action
-            kind="link"
-            run={() => act('settings_set', { reset: overridden }).then(() => saved(t.settings.saved))}
-          >
+          <Action kind="link" run={() => change({ reset: overridden })}>
             {t.settings.reset}
           </Action>
         )}

@@ -5,8 +5,10 @@ import type { Progress, StepView, UpdateView } from '../../../protocol/views.ts'
 import { bytesText, durationText } from '../../../protocol/words.ts';
 import { act } from '../api.ts';
 import { useBox, useLog } from '../box.ts';
+import { useReboot } from '../reboot.ts';
 import { t } from '../strings.ts';
 import { useSeconds } from '../times.tsx';
+import { unwanted } from '../unwanted.ts';
 import { Action, FaultNote } from './action.tsx';
 
 const ways = ['undo', 'rollback', 'restored'];
@@ -15,11 +17,15 @@ const ways = ['undo', 'rollback', 'restored'];
 export function Stepper({ update }: { update: UpdateView }) {
   const { status, heardMs, line } = useBox();
   const open = line === 'open';
+  const reboots = useReboot();
   const passedS = useSeconds(heardMs);
   const now = update.steps.find(({ state }) => state === 'now');
   const back = update.steps.some(({ name, state }) => ways.includes(name) && state !== 'to do');
   const key = now?.name ?? 'confirm';
   const usualS = back ? null : status.expected?.total_s;
+  const why = unwanted(update.because);
+  // The undo of a confirmed release begins without a server.
+  const asked = update.by !== 'file' && update.steps[0]?.name === 'download';
   const from = update.from === null ? t.noVersion : String(update.from);
   return (
     <section id="steps" class="card" aria-labelledby="steps-title">
@@ -32,10 +38,11 @@ export function Stepper({ update }: { update: UpdateView }) {
         <p>{update.step === 'stuck' ? t.steps.stuck : t.happening[key]}</p>
         {now && <p>{t.powerCut[key]}</p>}
       </div>
-      {!open && <p class="note warn">{now?.name === 'reboot' ? t.steps.rebooting : t.line.awayMore}</p>}
-      {update.because && <FaultNote fault={update.because} kind="warn" />}
+      {reboots && <p class="note">{t.line.rebootsMore}</p>}
+      {!open && !reboots && <p class="note warn">{t.line.awayMore}</p>}
+      {why && <FaultNote fault={why} kind="warn" />}
       <ol class="steps">
-        {update.by !== 'file' && <Row step={{ name: 'check', state: 'done', seconds: null }} />}
+        {asked && <Row step={{ name: 'check', state: 'done', seconds: null }} />}
         {update.steps.map((step) => (
           <Row key={step.name} step={step} progress={update.progress} passedS={open ? passedS : 0} />
         ))}
@@ -44,7 +51,7 @@ export function Stepper({ update }: { update: UpdateView }) {
         <Action
           kind="danger"
           run={() => act('cancel')}
-          why={!open ? t.update.whyLost : update.cancellable ? null : t.update.whyNoCancel}
+          why={!update.cancellable ? t.update.whyNoCancel : open ? null : t.update.whyLost}
         >
           {t.update.cancel}
         </Action>
@@ -74,21 +81,25 @@ function Bar({ progress, passedS, label }: { progress: Progress; passedS: number
   const { done, unit, bytes_per_s: speed, text } = progress;
   const total = unit === 'percent' ? 100 : progress.total;
   const leftS = unit === 'bytes' && total && speed ? (total - done) / speed - passedS : null;
-  const amount =
-    unit === 'bytes'
-      ? `${bytesText(done)}${total ? ` / ${bytesText(total)}` : ''}`
-      : unit === 'seconds'
-        ? `${durationText(done)}${total ? ` / ${durationText(total)}` : ''}`
-        : `${Math.floor(done)} %`;
   const speedText = speed ? `${bytesText(speed)}/s` : '';
   return (
     <div class="bar">
       <progress aria-label={label} max={total ?? undefined} value={total ? Math.min(done, total) : undefined} />
       <span>
-        {[amount, speedText, leftS !== null && leftS > 1 ? t.steps.left(leftS) : '', text].filter(Boolean).join(' · ')}
+        {[amountText(progress), speedText, leftS !== null && leftS > 1 ? t.steps.left(leftS) : '', text]
+          .filter(Boolean)
+          .join(' · ')}
       </span>
     </div>
   );
+}
+
+function amountText({ done, total, unit, text }: Progress): string {
+  if (unit === 'percent') return `${Math.floor(done)} %`;
+  if (unit === 'bytes') return `${bytesText(done)}${total ? ` / ${bytesText(total)}` : ''}`;
+  if (!total) return durationText(done);
+  // Only the trial has seconds to last; what it says beside them is what is not well.
+  return text ? t.steps.notWell : t.steps.wellFor(durationText(done), durationText(total));
 }
 
 /** What the installation prints, as it does. */

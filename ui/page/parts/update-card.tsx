@@ -12,8 +12,11 @@ import { LaterDialog } from './later-dialog.tsx';
 /** HTTP status of what is nobody's mistake and no lack of permission: see httpStatusOf in protocol/control.ts. */
 const failedStatus = 422;
 
-/** What runs and what there is, and what a person may do about it. */
-export function UpdateCard() {
+/**
+ * What runs and what there is, and what a person may do about it.
+ * @param isToldOf how the last update ended stands on a card of its own
+ */
+export function UpdateCard({ isToldOf }: { isToldOf: boolean }) {
   const { status, line } = useBox();
   const [asks, setAsks] = useState<'install' | 'later' | null>(null);
   const [said, setSaid] = useState('');
@@ -53,14 +56,16 @@ export function UpdateCard() {
             {t.update.lastCheck} <Time at={last_check.at} />.{' '}
           </>
         )}
-        {status.next_check_at && (
+        {status.next_check_at ? (
           <>
             {t.update.nextCheck} <Time at={status.next_check_at} />.{' '}
           </>
+        ) : (
+          status.server_url !== null && `${t.update.neverAsks} `
         )}
         <strong>{said}</strong>
       </p>
-      {last && !wanted.includes(last.outcome) && (
+      {last && !isToldOf && !wanted.includes(last.outcome) && (
         <p class="note warn">
           {t.update.last} {verdictText(last, versionText)} {last.because?.message}
         </p>
@@ -132,6 +137,7 @@ const notAsked = ({ last_check, available }: Status): boolean => last_check === 
 
 function noneText(status: Status): string {
   if (status.server_url === null) return t.update.noServer;
+  if (status.last_check?.fault) return t.update.notKnown;
   return notAsked(status) ? t.update.notAsked : t.update.none;
 }
 
@@ -147,9 +153,14 @@ function whyNoCheck({ server_url, state }: Status): string | null {
   return state === 'checking' ? t.update.whyAsking : null;
 }
 
+function whyNoOffer(status: Status): string {
+  if (status.last_check?.fault) return t.update.whyNotKnown;
+  return notAsked(status) ? t.update.whyNotAsked : t.update.whyNoInstall;
+}
+
 /** A closed gate that no person may override; the last one is asked about in the dialog. */
 function whyNoInstall(status: Status): string | null {
-  if (!isNews(status)) return notAsked(status) ? t.update.whyNotAsked : t.update.whyNoInstall;
+  if (!isNews(status)) return whyNoOffer(status);
   const closed = status.gates.find(({ open, soft, name }) => !open && !soft && name !== 'quarantine');
   return closed ? (closed.fault?.message ?? closed.value) : null;
 }

@@ -1,11 +1,12 @@
 import { useRef, useState } from 'preact/hooks';
 import type { UploadView } from '../../../protocol/box-views.ts';
+import { versionOfPackageName } from '../../../protocol/version.ts';
 import { bytesText } from '../../../protocol/words.ts';
 import { act } from '../api.ts';
 import { useBox } from '../box.ts';
 import { send } from '../sending.ts';
 import { t } from '../strings.ts';
-import { Version } from '../times.tsx';
+import { timeText, Version } from '../times.tsx';
 import { Action, FaultNote } from './action.tsx';
 import { InstallDialog } from './install-dialog.tsx';
 import { Section } from './section.tsx';
@@ -31,11 +32,14 @@ function Choose({ upload }: { upload: UploadView | null }) {
   const [sending, setSending] = useState<AbortController | null>(null);
   const input = useRef<HTMLInputElement>(null);
   const { pack, signature } = files;
+  const [choices, setChoices] = useState(0);
+  const wrong = wrongWith(pack?.name, signature?.name);
   const take = (chosen: FileList | null): void => {
     for (const file of chosen ?? []) {
       const name = file.name.endsWith('.sig') ? 'signature' : 'pack';
       setFiles((before) => ({ ...before, [name]: file }));
     }
+    setChoices(choices + 1);
     // The same file may be chosen again, after it was mended.
     if (input.current) input.current.value = '';
   };
@@ -50,13 +54,19 @@ function Choose({ upload }: { upload: UploadView | null }) {
       setSending(null);
     }
   };
-  const missing = !pack ? t.upload.needPackage : !signature ? t.upload.needSignature : null;
+  const missing = wrong ? t.upload.whyWrong : !pack ? t.upload.needPackage : !signature ? t.upload.needSignature : null;
   const goesOn = upload?.state === 'receiving' && upload.name === pack?.name;
   return (
     <>
-      <label>
+      <label class="pick">
         {t.upload.choose}
-        <input ref={input} type="file" multiple onChange={(event) => take(event.currentTarget.files)} />
+        <input
+          ref={input}
+          type="file"
+          multiple
+          disabled={sending !== null}
+          onChange={(event) => take(event.currentTarget.files)}
+        />
       </label>
       <ul class="paths">
         {pack && (
@@ -66,8 +76,19 @@ function Choose({ upload }: { upload: UploadView | null }) {
         )}
         {signature && <li>{signature.name}</li>}
       </ul>
+      {wrong && (
+        <p class="note bad" role="alert">
+          {wrong}
+        </p>
+      )}
       <div class="actions">
-        <Action kind="main" run={go} why={line === 'open' ? (whyNot(status, line) ?? missing) : t.update.whyLost}>
+        {/* What was said of other files goes with them. */}
+        <Action
+          key={choices}
+          kind="main"
+          run={go}
+          why={line === 'open' ? (whyNot(status, line) ?? missing) : t.update.whyLost}
+        >
           {goesOn ? t.upload.goOn : t.upload.send}
         </Action>
         {sending && <Action run={() => sending.abort()}>{t.upload.pause}</Action>}
@@ -76,15 +97,25 @@ function Choose({ upload }: { upload: UploadView | null }) {
   );
 }
 
+/** What can be said against the chosen files by their names alone; a `.sig` of any other name may be the right one. */
+function wrongWith(pack = '', signature = ''): string | null {
+  const version = versionOfPackageName(pack);
+  const signed = versionOfPackageName(signature.replace(/\.sig$/, ''));
+  if (pack !== '' && version === undefined) return t.upload.noPackage(pack);
+  return version && signed && version !== signed ? t.upload.otherSignature : null;
+}
+
 /** What has become of the package that is there. */
 function Brought({ upload }: { upload: UploadView }) {
   const { status, line } = useBox();
   const [asks, setAsks] = useState(false);
   const { name, version, size_bytes, received_bytes, state, fault, release } = upload;
+  const failedAt = release?.failed_before;
   return (
     <div class="brought" role="status">
       <p>
-        <b>{t.upload.states[state]}</b> <span class="print">{name}</span>
+        <b>{failedAt ? t.upload.failedBefore(timeText(failedAt)) : t.upload.states[state]}</b>{' '}
+        <span class="print">{name}</span>
       </p>
       {state === 'receiving' && (
         <div class="bar">
@@ -117,14 +148,14 @@ function Brought({ upload }: { upload: UploadView }) {
       <div class="actions">
         {state === 'ready' && (
           <Action kind="main" run={() => setAsks(true)} why={whyNot(status, line)}>
-            {t.update.install}
+            {failedAt ? t.upload.again : t.update.install}
           </Action>
         )}
         <Action run={() => act('upload_discard')} why={whyNot(status, line)}>
           {t.upload.discard}
         </Action>
       </div>
-      {asks && <InstallDialog version={version} upload close={() => setAsks(false)} />}
+      {asks && <InstallDialog version={version} upload={upload} close={() => setAsks(false)} />}
     </div>
   );
 }

@@ -46,8 +46,8 @@ export async function sendFile(ctx: Context, path: string, label: FileLabel, now
   }
 }
 
-/** O_NOFOLLOW: a link is no file here. O_NONBLOCK: opening a pipe that has no writer would wait for ever. */
-async function openNoFollow(path: string): Promise<FileHandle | undefined> {
+/** Undefined: no such file. O_NOFOLLOW: a link is none here. O_NONBLOCK: opening a pipe that has no writer would wait for ever. */
+export async function openNoFollow(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {

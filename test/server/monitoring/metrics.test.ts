@@ -116,10 +116,10 @@ describe('The metrics of the update server', () => {
   it('go on when the folder cannot be read, and say so', async () => {
     await site.publish(release);
     await rename(site.dir, `${site.dir}.away`);
-    expect(await site.of('healthy')).toEqual({ updates_folder: 0, newest_package: 0 });
+    expect(await site.of('healthy')).toEqual({ updates_folder: 0, newest_package: 0, release_file: 0 });
     expect(await site.of('packages')).toEqual({});
     await rename(`${site.dir}.away`, site.dir);
-    expect(await site.of('healthy')).toEqual({ updates_folder: 1, newest_package: 1 });
+    expect(await site.of('healthy')).toEqual({ updates_folder: 1, newest_package: 1, release_file: 1 });
   });
 });
 

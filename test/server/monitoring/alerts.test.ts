@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { routes } from '../../../server/routes.ts';
 import { ask } from '../site.ts';
 import { openWatchedSite, type Sample, samplesOf } from './watched-site.ts';
 
@@ -55,6 +56,24 @@ it('name only metrics and labels that the server has; the page about it names al
   const used = expressions.flatMap(metricsIn);
   expect(used.filter((metric) => fitting([...samples, errors], metric).length === 0)).toEqual([]);
   expect(used.length).toBeGreaterThan(expressions.length);
+});
+
+it('count as asking only what boxes ask for and get, by paths that the server has', () => {
+  const [asked] = metricsIn(expressions.find((expression) => expression.includes('/ls'))!);
+  const answered = (route: string, status: string) =>
+    fitting([{ name: asked!.name, labels: { route, status }, value: 1 }], asked!).length;
+  const paths = [...Object.keys(routes), '/components/*', '/api/*', 'none'];
+  expect(paths.filter((path) => answered(path, '200'))).toEqual([
+    '/ls',
+    '/version',
+    '/latest',
+    '/version.json',
+    '/metadata/:name',
+    '/components/*',
+  ]);
+  expect(['303', '304', '404', '405', '503', 'none'].map((status) => answered('/version', status))).toEqual([
+    1, 1, 0, 0, 0, 0,
+  ]);
 });
 
 it('have one expression each, for all that an operator has to see', () => {

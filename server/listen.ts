@@ -8,6 +8,8 @@ import type { Settings } from './settings.ts';
 export interface RunningServer {
   /** With the real port, also when the settings say 0. */
   readonly url: string;
+  /** The same in words, for people: whether it is the only address that answers. */
+  readonly place: string;
   /** Takes no more connections, lets running downloads finish for `drainMs`, then cuts them. */
   stop(drainMs: number): Promise<void>;
 }
@@ -36,11 +38,20 @@ export async function open(server: Server, settings: Pick<Settings, 'port' | 'ho
   } catch (cause) {
     const where = `port ${settings.port}${settings.host === undefined ? '' : ` of ${settings.host}`}`;
     const { code } = cause as NodeJS.ErrnoException;
-    const todo = 'Stop the program that has it, or mend port and host.';
+    const todo = todos[code ?? ''] ?? 'Mend port and host.';
     throw new UpdateError('CONFIG_INVALID', `Cannot listen on ${where}: ${code}. ${todo}`, { cause });
   }
-  return { url: urlOf(server.address() as AddressInfo), stop: (drainMs) => stop(server, drainMs) };
+  const address = server.address() as AddressInfo;
+  const url = urlOf(address);
+  const place = isEverywhere(address) ? `${url}, and on all other addresses of this machine` : url;
+  return { url, place, stop: (drainMs) => stop(server, drainMs) };
 }
+
+/** What helps, by the system's error. */
+const todos: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'Stop the program that has it, or mend port and host.',
+  EACCES: 'Ports below 1024 need CAP_NET_BIND_SERVICE (docs/server.md, systemd), or take a higher one.',
+};
 
 async function stop(server: Server, drainMs: number): Promise<void> {
   const closed = once(server, 'close');
@@ -53,8 +64,11 @@ async function stop(server: Server, drainMs: number): Promise<void> {
   clearTimeout(cut);
 }
 
+const isEverywhere = ({ address }: AddressInfo): boolean => address === '::' || address === '0.0.0.0';
+
 /** An address that a person can open: all addresses of the machine include the loopback. */
-function urlOf({ address, port }: AddressInfo): string {
-  if (address === '::' || address === '0.0.0.0') return `http://127.0.0.1:${port}`;
+function urlOf(listening: AddressInfo): string {
+  const { address, port } = listening;
+  if (isEverywhere(listening)) return `http://127.0.0.1:${port}`;
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

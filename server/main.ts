@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   const attended = settings.attended && (await openAttended(settings.attended, log));
   const traffic = settings.metrics && countTraffic();
   const server = await listen(settings, { nowMs: Date.now, log, layer: attended?.middleware, traffic });
-  log(`opq-update-server listening on ${server.url}, updates from ${settings.updates_dir}`);
+  log(`opq-update-server listening on ${server.place}, updates from ${settings.updates_dir}`);
   const monitoring = await openMonitoring(settings, traffic, attended?.numbers, log);
 
   const signal = await nextSignal();

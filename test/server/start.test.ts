@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageName, signatureName } from '../../protocol/version.ts';
-import { runProgram } from './program.ts';
+import { bundle, runProgram } from './program.ts';
 import { ask } from './site.ts';
 
 let dir: string;
@@ -22,16 +23,21 @@ describe('the program starts', () => {
     server.child.kill('SIGTERM');
     const { code, stdout, stderr } = await server.ended;
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toContain(`opq-update-server listening on ${url}, updates from ${dir}\n`);
+    expect(stdout).toContain(
+      `opq-update-server listening on ${url}, and on all other addresses of this machine, updates from`,
+    );
   });
 
   it('with a settings file, which goes before the environment', async () => {
     const file = join(dir, 'settings.json');
     await writeFile(file, JSON.stringify({ port: 0, updates_dir: dir, host: '127.0.0.1' }));
     const server = runProgram('not read', ['--settings', file]);
-    expect((await fetch(await server.url())).status).toBe(200);
+    const url = await server.url();
+    expect((await fetch(url)).status).toBe(200);
     server.child.kill('SIGINT');
-    expect((await server.ended).code).toBe(0);
+    const { code, stdout } = await server.ended;
+    expect(code).toBe(0);
+    expect(stdout).toContain(`opq-update-server listening on ${url}, updates from ${dir}\n`);
   });
 
   it('on all addresses unless one is named', async () => {
@@ -85,6 +91,15 @@ describe('the program ends with 2 and says what is wrong', () => {
     expect([code, stdout]).toEqual([2, '']);
     for (const word of words) expect(stderr).toContain(word);
     expect(stderr).not.toMatch(/^ {4}at /m);
+  });
+
+  /** A user without rights: the system refuses ports below 1024 unless it is told otherwise, as in some containers. */
+  const lowest = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
+  it.runIf(lowest > 80)('when the port is for root', async () => {
+    const withoutRight = process.geteuid?.() === 0 ? ['setpriv', '--bounding-set=-net_bind_service'] : [];
+    const command = [...withoutRight, process.execPath, bundle];
+    const { code, stderr } = await runProgram({ port: 80, updates_dir: dir, host: '127.0.0.1' }, [], command).ended;
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/EACCES\. .*CAP_NET_BIND_SERVICE/)]);
   });
 
   it('when another program has the port', async () => {

@@ -1,7 +1,9 @@
 import { createSign } from 'node:crypto';
 import { encodeSignature } from '../../protocol/signature.ts';
+import { tap } from './chunks.ts';
+import { judgePackage } from './judge-package.ts';
 import { describeKey, type PrivateKey, readPrivateKey } from './key-files.ts';
-import { type PackageFile, withPackage } from './package-file.ts';
+import { type PackageFile, versionOfPackage, withPackage } from './package-file.ts';
 import { putText } from './put-file.ts';
 import { verb } from './verb.ts';
 
@@ -9,9 +11,10 @@ export const sign = verb({
   summary: 'write PACKAGE.sig',
   operands: ['PACKAGE'],
   options: { key: { type: 'string', value: 'PRIVATE', required: true, help: 'PEM file of the private key' } },
-  details: `Signs the bytes of PACKAGE and writes PACKAGE.sig beside it, as these two commands do:
+  details: `Reads PACKAGE as a box would, signs its bytes and writes PACKAGE.sig beside it, as these two commands do:
   openssl dgst -sha256 -sign PRIVATE -out SIG PACKAGE; openssl base64 -in SIG -out PACKAGE.sig
-"publish" signs by itself; this is for packages that travel by USB stick.`,
+"publish" signs by itself; this is for packages that travel by USB stick.
+Refused: a package that a box would refuse.`,
   examples: [
     ['opq-release sign opq-box-update-1550190683.tar.bz2 --key keys/private_key.pem', 'for a box without network'],
   ],
@@ -27,8 +30,10 @@ export const sign = verb({
   },
 });
 
+/** What is judged is what is signed: one pass. */
 async function signatureOf(file: PackageFile, { key }: PrivateKey): Promise<Buffer> {
   const signer = createSign('sha256');
-  for await (const chunk of file.chunks()) signer.update(chunk);
+  const watched = tap(file.chunks(), (chunk) => void signer.update(chunk));
+  await judgePackage(watched, versionOfPackage(file.path));
   return signer.sign(key);
 }

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   desk,
+  nameOf,
   newVersion,
   oldVersion,
   opensslSigns,
@@ -88,6 +89,21 @@ describe('opq-release sign and verify', () => {
     execFileSync('sh', ['-c', command], { cwd, stdio: 'ignore' });
     expect(release(['sign', path, '--key', join(cwd, 'key')])).toMatchObject({ exit: 4, code: 'KEY_INVALID' });
     expect(readdirSync(dirname(path))).toHaveLength(1);
+  });
+
+  it('refuse to sign what no box takes: VERSION says another release than the name, or it is cut off', () => {
+    const { build, privateKey, at } = desk();
+    const good = build(oldVersion);
+    const bad = at(nameOf(newVersion));
+    const rows: [Buffer, string][] = [
+      [readFileSync(good), 'VERSION_MISMATCH'],
+      [readFileSync(build(newVersion)).subarray(0, -5), 'ARCHIVE_CORRUPT'],
+    ];
+    for (const [bytes, code] of rows) {
+      writeFileSync(bad, bytes);
+      expect(release(['sign', bad, '--key', privateKey])).toMatchObject({ exit: 4, code });
+      expect(existsSync(`${bad}.sig`)).toBe(false);
+    }
   });
 
   it('refuse a private key where the public one is due', () => {

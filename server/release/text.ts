@@ -10,6 +10,9 @@ export function sizeText(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** `1 file`, `5 files`. */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 /** Lines `label  value`, the values below each other; rows without a value are left out. */
 export function table(rows: readonly (readonly [label: string, value: string | undefined])[]): string {
   const width = Math.max(...rows.map(([label]) => label.length));

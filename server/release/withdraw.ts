@@ -5,6 +5,7 @@ import type { PublicKey } from '../../protocol/keys.ts';
 import { packageName, quote, releaseVersionPattern, signatureName } from '../../protocol/version.ts';
 import { readPublicKey } from './key-files.ts';
 import { exists, syncFolder } from './put-file.ts';
+import { counted } from './text.ts';
 import { namedRelease, nameRelease, newestSigned, publicKeyName, versionsIn } from './updates-folder.ts';
 import { verb } from './verb.ts';
 
@@ -15,10 +16,11 @@ export const withdraw = verb({
     from: { type: 'string', value: 'UPDATES_DIR', required: true, help: 'folder that the update server serves' },
     key: { type: 'string', value: 'PUBLIC', multiple: true, help: `a former key, beside the ${publicKeyName} there` },
   },
-  details: `First has version.json name the newest release that is left and signed, or removes it when there is none;
-then removes the signature and the package. Boxes that have installed the release keep it: to bring them
+  details: `First has version.json name the newest release that is left and signed, or removes it when no package is
+left; then removes the signature and the package. Boxes that have installed the release keep it: to bring them
 back, publish the content of the release before as a new, higher version.
-A release counts as signed when ${publicKeyName} in the folder, or a --key given here, made its signature.`,
+A release counts as signed when ${publicKeyName} in the folder, or a --key given here, made its signature.
+Refused: what would leave packages there and none of them signed.`,
   examples: [['opq-release withdraw 1550190999 --from updates', 'a release turned out to be bad']],
 
   async run({ VERSION: text, from: folder, key: keyPaths }) {
@@ -34,19 +36,31 @@ A release counts as signed when ${publicKeyName} in the folder, or a --key given
     const { newest, passedOver } = stays
       ? { newest: named, passedOver: [] }
       : await newestSigned(folder, left, left.length === 0 ? [] : await keysOf(folder, keyPaths));
+    if (newest === undefined && left.length > 0) throw noneLeft(folder, passedOver);
     if (!stays) await nameRelease(folder, newest);
     for (const file of files) await rm(file, { force: true });
     await syncFolder(folder);
     return {
       text: [
         `withdrawn: ${version}`,
-        newest ? `version.json names ${newest.version}` : 'no release is left that is signed: version.json is gone',
+        newest ? `version.json names ${newest.version}` : 'no release is left: version.json is gone',
         ...passedOver.map((reason) => `passed over ${reason}`),
       ].join('\n'),
       json: { withdrawn: version, newest: newest?.version ?? null, passed_over: passedOver },
     };
   },
 });
+
+/** After a change of keys, all that is left may be by the key before. */
+function noneLeft(folder: string, passedOver: readonly string[]): UpdateError {
+  const packages = counted(passedOver.length, 'package');
+  return new UpdateError(
+    'USAGE',
+    `Nothing is withdrawn: ${packages} would stay in ${folder}, and none that counts as signed. ` +
+      'Those by a former key count with --key FORMER_PUBLIC.pem; those that are damaged go first: withdraw them.\n' +
+      passedOver.join('\n'),
+  );
+}
 
 function versionFrom(text: string): number {
   if (releaseVersionPattern.test(text)) return Number(text);

@@ -53,12 +53,16 @@ describe('opq-release withdraw', () => {
     expect(passed_over[0]).toContain('SIGNATURE_INVALID');
   });
 
-  it('counts a release by a former key when that key is given', () => {
+  it('counts a release by a former key when that key is given, and changes nothing before it is', () => {
     const { updates, named, build, at, publicKey } = twoPublished();
     const other = releaseJson(['keygen', at('other')]);
     const newest = newVersion + 1;
     const key = other.private_key;
     releaseJson(['publish', build(newest), '--to', updates, '--key', key, '--new-key']);
+    const before = readdirSync(updates);
+    const refused = release(['withdraw', String(newest), '--from', updates]);
+    expect(refused).toMatchObject({ exit: 2, code: 'USAGE', stderr: expect.stringContaining('2 packages would stay') });
+    expect([readdirSync(updates), named()]).toEqual([before, newest]);
     releaseJson(['withdraw', String(newest), '--from', updates, '--key', publicKey]);
     expect(named()).toBe(newVersion);
   });

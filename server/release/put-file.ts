@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { chmod, type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 
 /**
  * Makes a file appear whole or not at all, also across a power cut: temp, fsync, rename, fsync of the folder.
@@ -29,6 +29,14 @@ export async function putFile<T>(path: string, fill: (temp: FileHandle) => Promi
 }
 
 export const putText = (path: string, text: string): Promise<void> => putFile(path, (temp) => temp.writeFile(text));
+
+/** A folder that is served: what is made of its path is for everybody, whatever the umask; what was there stays. */
+export async function makePublicFolder(path: string): Promise<void> {
+  const folder = resolve(path);
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await chmod(made, 0o755);
+}
 
 /** Makes new and removed names in a folder last. */
 export async function syncFolder(path: string): Promise<void> {

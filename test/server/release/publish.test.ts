@@ -22,6 +22,7 @@ import {
   oldVersion,
   opensslSigns,
   opensslVerifies,
+  programPath,
   release,
   releaseJson,
   startRelease,
@@ -180,6 +181,47 @@ describe('opq-release publish', () => {
     expect(readFileSync(join(updates, nameOf(oldVersion)))).toEqual(before);
   });
 
+  it.each([
+    ['its signature tells', ['version.json']],
+    ['version.json tells', [`${nameOf(oldVersion)}.sig`]],
+  ])('puts a damaged copy right: %s which bytes were published', (_, lost) => {
+    const { build, publish, updates, publicKey, named } = desk();
+    const path = build(oldVersion);
+    publish(path);
+    const copy = join(updates, nameOf(oldVersion));
+    writeFileSync(copy, readFileSync(path).subarray(0, -5));
+    for (const name of lost) rmSync(join(updates, name));
+    expect(publish(path)).toMatchObject({ exit: 0, stdout: expect.stringContaining('was damaged and is replaced') });
+    expect(readFileSync(copy)).toEqual(readFileSync(path));
+    expect([opensslVerifies(copy, publicKey), named()]).toEqual([true, oldVersion]);
+    expect(publish(path).stdout).not.toContain('damaged');
+  });
+
+  it('leaves a copy whose signature holds, whatever version.json says', () => {
+    const { build, publish, updates, at } = desk();
+    publish(build(oldVersion));
+    rmSync(at('packages'), { recursive: true });
+    const other = build(oldVersion, { more: 'x' });
+    const sha256 = execFileSync('sha256sum', [other], { encoding: 'utf8' }).slice(0, 64);
+    writeFileSync(join(updates, 'version.json'), JSON.stringify({ version: oldVersion, sha256 }));
+    expect(publish(other)).toMatchObject({ exit: 2, code: 'USAGE' });
+  });
+
+  it('makes folders that the server may read, whatever the umask of the publisher', () => {
+    const { build, at, privateKey } = desk();
+    const to = at('srv/opq/updates');
+    const command = [programPath, 'publish', build(oldVersion), '--to', to, '--key', privateKey];
+    execFileSync('sh', ['-c', 'umask 077; exec "$@"', 'sh', process.execPath, ...command], { stdio: 'pipe' });
+    const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
+    expect([at('srv'), at('srv/opq'), to, join(to, 'version.json')].map(mode)).toEqual(['755', '755', '755', '644']);
+  });
+
+  it('says that only boxes that trust it already take what a key signs that is new there', () => {
+    const { build, publish } = desk();
+    expect(publish(build(oldVersion)).stdout).toContain('only boxes that trust it already');
+    expect(publish(build(newVersion)).stdout).not.toContain('only boxes');
+  });
+
   it('refuses another key than the published one, unless that is meant', () => {
     const { build, publish, updates, named, at } = desk();
     publish(build(oldVersion));
@@ -187,7 +229,8 @@ describe('opq-release publish', () => {
     const path = build(newVersion);
     const args = ['publish', path, '--to', updates, '--key', other.private_key];
     const before = published(updates);
-    expect(release(args)).toMatchObject({ exit: 2, code: 'USAGE' });
+    const refused = release(args);
+    expect(refused).toMatchObject({ exit: 2, code: 'USAGE', stderr: expect.stringContaining('key-rollover') });
     expect(published(updates)).toEqual(before);
     expect(release([...args, '--new-key']).exit).toBe(0);
     expect(named()).toBe(newVersion);

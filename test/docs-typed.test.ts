@@ -50,10 +50,10 @@ const walks: Readonly<Record<string, readonly (readonly (number | string)[])[]>>
   'operator.md': [[0, 1, 2, 3]],
   'package-author.md': [[0, 1, 2]],
   'opq-release.md': [
-    [0, 1, 'cp packages/* .', 5, 6, 7, 10, 11, 12],
-    [1, 'cp packages/* .; opq-release build content --version 1550190999; opq-release keygen keys-2', 8, 9],
-    [2, 3, 4],
-    ['opq-release keygen keys', 13, 14, 15],
+    [0, 1, 'cp packages/* .', 6, 7, 8, 11, 12, 13],
+    [1, 'cp packages/* .; opq-release build content --version 1550190999; opq-release keygen keys-2', 9, 10],
+    [2, 3, 4, 5],
+    ['opq-release keygen keys', 14, 15, 16],
   ],
 };
 

@@ -8,6 +8,7 @@ import { componentIndex } from './component-index.ts';
 import { componentSign } from './component-sign.ts';
 import { crashtest } from './crashtest.ts';
 import { dryRun } from './dry-run.ts';
+import { fingerprint } from './fingerprint.ts';
 import { helpFor, overview } from './help.ts';
 import { inspect } from './inspect.ts';
 import { asReleaseError } from './io-errors.ts';
@@ -30,6 +31,7 @@ import { withdraw } from './withdraw.ts';
 /** opq-release, the publisher's tool: everything it can do, one file each. */
 const verbs: Readonly<Record<string, Verb>> = {
   keygen,
+  fingerprint,
   build,
   sign,
   verify,

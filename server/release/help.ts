@@ -18,7 +18,7 @@ export const overview = (verbs: Readonly<Record<string, Verb>>): string =>
     'A release from nothing:',
     ...[
       'opq-release keygen keys',
-      'opq-release build content --out packages',
+      'opq-release build content --out packages --version 1550190683',
       'opq-release publish packages/opq-box-update-1550190683.tar.bz2 --to updates --key keys/private_key.pem',
     ].map((line) => `  ${line}`),
     '',

@@ -4,6 +4,7 @@ import { release } from './program.ts';
 
 const verbs = [
   'keygen',
+  'fingerprint',
   'build',
   'sign',
   'verify',
@@ -23,6 +24,8 @@ describe('the command line of opq-release', () => {
     const { exit, stdout } = release(['--help']);
     expect(exit).toBe(0);
     for (const verb of verbs) expect(stdout).toContain(`opq-release ${verb} `);
+    const example = stdout.split('A release from nothing:\n')[1]!.split('\n\n')[0]!;
+    expect(manual).toContain(example.replace(/^ {2}/gm, ''));
   });
 
   it.each(verbs)('explains %s with examples, in its help and in the manual', (verb) => {

@@ -16,6 +16,8 @@ describe('opq-release keygen', () => {
     expect(made.kind).toBe(kind);
     const half = execFileSync('openssl', ['pkey', '-in', made.private_key, '-pubout'], { encoding: 'utf8' });
     expect(readFileSync(made.public_key, 'utf8')).toBe(half);
+    expect(release(['fingerprint', made.public_key])).toMatchObject({ exit: 0, stdout: `${made.fingerprint}\n` });
+    expect(release(['fingerprint', made.private_key])).toMatchObject({ exit: 4, code: 'KEY_INVALID' });
   });
 
   it('lets nobody else read the private key, whatever the umask', () => {

@@ -2,17 +2,18 @@ import { createHash } from 'node:crypto';
 import { mkdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { defaultArchiveLimits, readArchive } from '../../protocol/archive.ts';
+import { installScriptName } from '../../protocol/archive-content.ts';
 import { oneBzip2Stream } from '../../protocol/bzip2.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { packageName, quote, releaseVersionPattern } from '../../protocol/version.ts';
 import { packed } from './bzip2.ts';
 import { tap } from './chunks.ts';
-import { contentTree } from './content-tree.ts';
+import { type ContentRow, contentTree } from './content-tree.ts';
 import { sizeCheck, undoable } from './judge-package.ts';
 import { digest, withPackage } from './package-file.ts';
 import { exists, putFile } from './put-file.ts';
 import { tarOf } from './tar-writer.ts';
-import { sizeText } from './text.ts';
+import { counted, sizeText } from './text.ts';
 import { mustSayItsVersion, withKeys, withUpdater } from './updater-content.ts';
 import { verb } from './verb.ts';
 
@@ -46,6 +47,7 @@ An updater is asked for its version, which has to be the one that update.json sa
     await mkdir(out, { recursive: true });
     const path = join(out, packageName(version));
     const tree = await contentTree(folder, version);
+    mustHaveScript(folder, tree);
     const content = keys === undefined ? tree : await withKeys(tree, keys);
     const rows = updater === undefined ? content : await withUpdater(content, updater);
     if (updater === undefined) await mustSayItsVersion(rows);
@@ -69,7 +71,7 @@ An updater is asked for its version, which has to be the one that update.json sa
     });
     const files = judged.entries.filter(({ kind }) => kind === 'file').length;
     return {
-      text: `${path}\n${sizeText(sizeBytes)} packed, ${sizeText(judged.unpackedBytes)} in ${files} files\nsha256 ${sha256}`,
+      text: `${path}\n${sizeText(sizeBytes)} packed, ${sizeText(judged.unpackedBytes)} in ${counted(files, 'file')}\nsha256 ${sha256}`,
       json: { package: path, version, size: sizeBytes, sha256, files, unpacked_bytes: judged.unpackedBytes },
     };
   },
@@ -78,6 +80,17 @@ An updater is asked for its version, which has to be the one that update.json sa
 function versionFrom(text: string): number {
   if (releaseVersionPattern.test(text)) return Number(text);
   throw new UpdateError('USAGE', `--version is whole seconds since the epoch, 9 to 12 digits, found ${quote(text)}.`);
+}
+
+/** What every box would refuse, said of the folder that a person can mend. */
+function mustHaveScript(folder: string, tree: readonly ContentRow[]): void {
+  const script = tree.find((row) => row.name === installScriptName && row.kind === 'file');
+  if (script?.kind === 'file' && script.sizeBytes > 0) return;
+  const found = script ? 'empty' : 'missing';
+  throw new UpdateError(
+    'NOT_FOUND',
+    `${join(folder, installScriptName)} is ${found}: a box runs it to install the release.`,
+  );
 }
 
 /** A package that lies within the content would be packed into the next one. */

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -113,13 +114,23 @@ describe('opq-release build', () => {
     expect(packages(root)).toEqual([nameOf(oldVersion)]);
   });
 
+  it.each([
+    ['missing', (script: string) => rmSync(script)],
+    ['empty', (script: string) => truncateSync(script)],
+  ])('says which file is %s when a box could not install it', (found, spoil) => {
+    const root = tempFolder();
+    const script = join(writeTree(join(root, 'content'), smallContent), 'install_update.sh');
+    spoil(script);
+    const { exit, stderr } = buildIn(root);
+    expect([exit, stderr]).toEqual([2, expect.stringContaining(`content/install_update.sh is ${found}`)]);
+    expect(packages(root)).toEqual([]);
+  });
+
   const hostile: [string, (content: string) => void, string][] = [
     ['a symbolic link', (at) => symlinkSync('/etc/passwd', join(at, 'link')), 'ARCHIVE_REFUSED'],
     ['a link in place of VERSION', (at) => symlinkSync('/etc/passwd', join(at, 'VERSION')), 'ARCHIVE_REFUSED'],
     ['a FIFO', (at) => execFileSync('mkfifo', [join(at, 'fifo')]), 'ARCHIVE_REFUSED'],
     ['a folder in place of VERSION', (at) => writeTree(at, { 'VERSION/x': '' }), 'ARCHIVE_REFUSED'],
-    ['no install_update.sh', (at) => execFileSync('rm', [join(at, 'install_update.sh')]), 'ARCHIVE_REFUSED'],
-    ['an empty install_update.sh', (at) => truncateSync(join(at, 'install_update.sh')), 'ARCHIVE_REFUSED'],
     [
       'an update.json with an unknown key',
       (at) => writeTree(at, { 'update.json': '{"hardwear":["x"]}' }),

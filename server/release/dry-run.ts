@@ -2,7 +2,7 @@ import { errorCodes } from '../../protocol/error-codes.ts';
 import { rehearse } from './rehearsal/prepare.ts';
 import type { Difference, Rehearsed, Request } from './rehearsal/rehearsal.ts';
 import { objections } from './rehearsal/verdict.ts';
-import { printable, sizeText, table } from './text.ts';
+import { counted, printable, sizeText, table } from './text.ts';
 import { verb } from './verb.ts';
 
 export const dryRun = verb({
@@ -52,11 +52,11 @@ machine. A signature is not needed. The exit code is 0 when the box would take w
   },
 });
 
-function versionText({ installed, installedBefore }: Rehearsed, { version }: Request): string {
+function versionText({ installed, installedBefore, exitCode }: Rehearsed, { version }: Request): string {
   const before = installedBefore ?? 'nothing';
   if (installed === version) return `${before} -> ${version}`;
   return installed === installedBefore
-    ? `${before}, left alone: the box writes it`
+    ? `${before}, left alone${exitCode === 0 ? ': the box writes it' : ''}`
     : `${before} -> ${installed ?? 'nothing'}`;
 }
 
@@ -67,7 +67,7 @@ function listed(kind: Difference['kind'], all: readonly Difference[]): [string, 
     return `${path}  ${what === 'file' ? size : what}${outside ? '  OUTSIDE' : ''}`;
   });
   const sum = some.reduce((bytes, one) => bytes + (kind === 'removed' ? one.bytesBefore : one.bytes), 0);
-  return [kind, printable([`${some.length} paths, ${sizeText(sum)}`, ...lines].join('\n'))];
+  return [kind, printable([`${counted(some.length, 'path')}, ${sizeText(sum)}`, ...lines].join('\n'))];
 }
 
 export const differenceJson = ({ path, kind, what, bytes, bytesBefore, outside }: Difference) => ({

@@ -8,7 +8,7 @@ import { judgePackage } from './judge-package.ts';
 import { describeKey, readPublicKey } from './key-files.ts';
 import { digest, signerOf, versionOfPackage, withPackage } from './package-file.ts';
 import { exists } from './put-file.ts';
-import { printable, sizeText, table } from './text.ts';
+import { counted, printable, sizeText, table } from './text.ts';
 import { publicKeyName } from './updates-folder.ts';
 import { verb } from './verb.ts';
 
@@ -90,9 +90,10 @@ const reasonText = ({ code, message }: UpdateError) => `${code} ${message}`;
 
 function contentRows({ entries, unpackedBytes, updateJson }: ArchiveContent): [string, string | undefined][] {
   const files = entries.filter(({ kind }) => kind === 'file');
+  const folders = entries.length - files.length;
   const components = Object.entries(updateJson?.components ?? {}).map(([name, version]) => `${name} ${version}`);
   return [
-    ['unpacked', `${sizeText(unpackedBytes)} in ${files.length} files and ${entries.length - files.length} folders`],
+    ['unpacked', `${sizeText(unpackedBytes)} in ${counted(files.length, 'file')} and ${counted(folders, 'folder')}`],
     ['holds', topLevel(files).join('\n')],
     ['hardware', updateJson?.hardware && printable(updateJson.hardware.join(', '))],
     ['components', printable(components.join(', '))],

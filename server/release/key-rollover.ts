@@ -61,11 +61,12 @@ that was retired before, and a change that leaves no key.`,
     const pinned = await Promise.all(pinnedPaths.map(readPublicKey));
     const links = (await exists(path)) ? parseKeyChain(await readFile(path)) : [];
     const trusted = trustedAfter(links, pinned);
+    const gone = await Promise.all(retire.map((given) => trustedKey(given, trusted)));
     const statement = formatStatement({
       number: links.length + 1,
       previous: links.length === 0 ? null : hashOf(links.at(-1)!),
       add: await Promise.all(add.map(namedKey)),
-      retire: await Promise.all(retire.map((given) => trustedKey(given, trusted))),
+      retire: gone.map(({ fingerprint }) => fingerprint),
     });
     const signature = encodeSignature(signBytes(Buffer.from(statement), key.key));
     const all = [...links, { statement, signature }];
@@ -74,10 +75,16 @@ that was retired before, and a change that leaves no key.`,
     return {
       text: [
         `${path}: link ${all.length}, signed by ${describeKey(key.publicKey)}`,
+        ...gone.map((one) => `retired: ${describeKey(one)}`),
         ...left.map((one) => `trusted then: ${describeKey(one)}`),
         ...(left.length > 1 ? [] : ['Only one key is left: when it is lost, no box can be reached any more.']),
       ].join('\n'),
-      json: { chain: path, link: all.length, trusted: left.map(({ fingerprint }) => fingerprint) },
+      json: {
+        chain: path,
+        link: all.length,
+        retired: gone.map(({ fingerprint }) => fingerprint),
+        trusted: left.map(({ fingerprint }) => fingerprint),
+      },
     };
   },
 });
@@ -97,9 +104,10 @@ async function namedKey(given: string): Promise<{ name: string; pem: string }> {
 }
 
 /** @throws UpdateError NOT_FOUND for one that boxes do not trust: most likely the wrong file */
-async function trustedKey(given: string, trusted: readonly PublicKey[]): Promise<string> {
+async function trustedKey(given: string, trusted: readonly PublicKey[]): Promise<PublicKey> {
   const fingerprint = /^[0-9a-f]{64}$/.test(given) ? given : (await readPublicKey(given)).fingerprint;
-  if (trusted.some((key) => key.fingerprint === fingerprint)) return fingerprint;
+  const key = trusted.find((key) => key.fingerprint === fingerprint);
+  if (key) return key;
   throw new UpdateError('NOT_FOUND', `Boxes do not trust the key ${fingerprint}, so it cannot be retired.`);
 }
 

@@ -4,6 +4,7 @@ import { UpdateError } from '../../protocol/errors.ts';
 import { formatKeyChain, hashOf, keyChainName, type Link, parseKeyChain, retiredIn } from '../../protocol/key-chain.ts';
 import type { PublicKey } from '../../protocol/keys.ts';
 import { exists, putText } from './put-file.ts';
+import { counted } from './text.ts';
 
 /**
  * What a release must carry so that every box gets on with it: the chain that is published already, as a whole, and a
@@ -16,7 +17,7 @@ export async function judgeKeys(folder: string, links: readonly Link[], signer: 
   if (published.some((link, index) => links[index] === undefined || hashOf(links[index]) !== hashOf(link))) {
     throw new UpdateError(
       'USAGE',
-      `The package does not carry the ${published.length} links of ${path}: build it with --keys, from the same chain.`,
+      `The package does not carry the chain of ${counted(published.length, 'link')} in ${path}: build it with --keys, from the same chain.`,
     );
   }
   if (retiredIn(links).includes(signer.fingerprint)) {

@@ -41,7 +41,11 @@ describe('opq-release key-rollover', () => {
     const { rollover, come, go, chain, publicKey, fingerprint } = deskWithKeys();
     expect(JSON.parse(rollover('keys', ...come()).stdout)).toMatchObject({ link: 1 });
     const { stdout } = rollover('next', ...go('keys'));
-    expect(JSON.parse(stdout)).toMatchObject({ link: 2, trusted: [fingerprint('reserve'), fingerprint('next')] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      link: 2,
+      retired: [fingerprint('keys')],
+      trusted: [fingerprint('reserve'), fingerprint('next')],
+    });
     const pinned = [parsePublicKey(readFileSync(publicKey('keys'), 'utf8'))];
     const trust = followLinks(noLinks, pinned, parseKeyChain(readFileSync(chain)), oldVersion);
     expect(trustedKeys(trust, pinned).map((key) => key.fingerprint)).toEqual([fingerprint('next')]);

@@ -51,7 +51,12 @@ const walks: Readonly<Record<string, readonly (readonly (number | string)[])[]>>
   'package-author.md': [[0, 1, 2]],
   'opq-release.md': [
     [0, 1, 'cp packages/* .', 6, 7, 8, 11, 12, 13],
-    [1, 'cp packages/* .; opq-release build content --version 1550190999; opq-release keygen keys-2', 9, 10],
+    [1, 'cp packages/* .; opq-release build content --version 1550190999; opq-release keygen keys-2', 9],
+    [
+      1,
+      'opq-release build content --version 1550190999; opq-release publish *.bz2 --to updates --key keys/private_key.pem',
+      10,
+    ],
     [2, 3, 4, 5],
     ['opq-release keygen keys', 14, 15, 16],
   ],

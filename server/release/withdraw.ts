@@ -21,7 +21,13 @@ left; then removes the signature and the package. Boxes that have installed the 
 back, publish the content of the release before as a new, higher version.
 A release counts as signed when ${publicKeyName} in the folder, or a --key given here, made its signature.
 Refused: what would leave packages there and none of them signed.`,
-  examples: [['opq-release withdraw 1550190999 --from updates', 'a release turned out to be bad']],
+  examples: [
+    ['opq-release withdraw 1550190999 --from updates', 'a release turned out to be bad'],
+    [
+      'opq-release withdraw 1550190999 --from updates --key keys/public_key.pem',
+      'it was the first one by a new key: those before it are by this one',
+    ],
+  ],
 
   async run({ VERSION: text, from: folder, key: keyPaths }) {
     const version = versionFrom(text);

@@ -74,6 +74,14 @@ describe.skipIf(!mayRehearse)('opq-release dry-run', { timeout: 600_000 }, () =>
     expect([exit, ...reasons.map(({ code }: { code: string }) => code)]).toEqual(expected);
   });
 
+  it.each([
+    ['goes well', 'true', true],
+    ['fails', 'false', false],
+  ])('says that the box writes VERSION only where a script that left it alone %s', (_, line, writes) => {
+    const { stdout } = release(['dry-run', packageOf([line]), '--root', boxTree()]);
+    expect(/^VERSION .*the box writes it$/m.test(stdout)).toBe(writes);
+  });
+
   it('ends when the script takes longer than the box lets it, with all that it started', () => {
     const box = boxTree({ 'etc/opq/updater_config.json': '{"script_timeout_s": 2}' });
     const mark = `sleep 3${process.pid}.5`;

@@ -109,7 +109,7 @@ check_options() {
         *) [ -f "$key" ] || refuse "--key: there is no file \"$key\"" ;;
     esac
     if [ -n "$key" ] && [ -z "$fingerprint" ] && ! on_terminal; then
-        refuse "--key needs --fingerprint where nobody can be asked; the publisher tells it, \"opq-release keygen\" shows it"
+        refuse "--key needs --fingerprint where nobody can be asked; the publisher tells it, \"opq-release fingerprint\" shows it"
     fi
     [ -z "$deb" ] || [ -f "$deb" ] || refuse "--deb: there is no file \"$deb\""
 }

@@ -273,7 +273,7 @@ describe('status', () => {
     expect(stdout).toMatch(/Installed +1\n/);
     expect(stdout).toMatch(/Available +1550194283 \(2019-02-15 01:31:23 UTC\)/);
     expect(stdout).toContain('Better clocks.');
-    expect(stdout).toContain('a scratch box');
+    expect(stdout).toContain('a folder, for trials');
     expect(stdout).toMatch(/Last check +5 min 0 s ago/);
     expect(stdout).toContain('window: 12:00, needs 01:00-05:00');
     expect(stdout).not.toContain('space');

@@ -5,11 +5,11 @@ import { startBox } from './box.ts';
 import { openCage } from './cage.ts';
 import { fixedLimit } from './finding.ts';
 
-/** Of one processor: so much that unpacking with bzip2 takes about as long as on a Raspberry Pi 3. */
+/** Of one processor: slow enough that decoding the package takes some 20 s. */
 const share = 0.125;
 const memoryBytes = 512 * 2 ** 20;
 
-/** A whole update on something like a Raspberry Pi 3 with half of its memory: that it works at all is the point. */
+/** A whole update on a slow processor with half of the memory of a Raspberry Pi 3: that it works at all is the point. */
 export const throttled: Benchmark = {
   name: 'throttled',
   quick: false,

@@ -1,21 +1,11 @@
 /**
- * The daemon's one door to the disk: all that it writes goes through here, and nothing else may import what writes.
+ * The daemon's one door to the disk, with its side door `files-at-once.ts`: all that it writes goes through here, and
+ * nothing else may import what writes.
  * `...Safely`: whole or absent after a power cut, and there when the call returns. The others are for what lies in
  * memory, counts for nothing, or gets its name by a safe rename later.
  */
 import { randomUUID } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  rmSync,
-  type Stats,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { constants, writeFileSync } from 'node:fs';
 import {
   chmod,
   copyFile,
@@ -67,6 +57,22 @@ export async function renameSafely(from: string, to: string): Promise<void> {
   await rename(from, to);
   await syncFolder(dirname(to));
   if (dirname(from) !== dirname(to)) await syncFolder(dirname(from));
+}
+
+/** The same for a file, also to another mount, as which a unit of systemd may see the state of the updater. */
+export async function moveSafely(from: string, to: string): Promise<void> {
+  const making = `${to}.new`;
+  try {
+    await renameSafely(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    await copyFile(from, making);
+    await syncFile(making);
+    await renameSafely(making, to);
+    await remove(from);
+  } finally {
+    await remove(making);
+  }
 }
 
 /** Removes a file, or a folder as a whole: what a power cut leaves of it has a name that counts for nothing. */
@@ -149,18 +155,6 @@ export const openToRead = (path: string | Buffer): Promise<FileHandle> =>
 /** A file that was not there, to be read and written. */
 export const create = (path: string): Promise<FileHandle> =>
   open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
-
-/** Synchronous, for the worker alone: thousands of small files take half the time. */
-export const atOnce = {
-  remove: (path: string): void => rmSync(path, { recursive: true, force: true }),
-  makeFolder: mkdirSync,
-  create: (path: string, mode: number): number => openSync(path, 'wx', mode),
-  openToRead: (path: string): number => openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW),
-  look: (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false }),
-  setMode: chmodSync,
-  write: writeSync,
-  close: closeSync,
-} as const;
 
 /** A folder and those above it, unless they are there. @returns the highest that was missing */
 export const makeFolder = (path: string, mode = 0o777): Promise<string | undefined> =>

@@ -89,6 +89,7 @@ const writers =
 /** Who writes past the door, and why it does not matter there. */
 const passDoor: Readonly<Record<string, string>> = {
   'daemon/files.ts': 'is the door',
+  'daemon/files-at-once.ts': 'is the door for who writes thousands of small files',
   'daemon/log.ts': 'for people: nothing that decides reads it, and it must go on when all else fails',
   'daemon/control/server.ts': 'its sockets, in memory',
   'daemon/box/scratch/': 'plays a box, and is on none',

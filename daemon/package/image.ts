@@ -6,7 +6,8 @@ import { verifyIndex } from '../../protocol/component-index.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
 import { type IndexTrust, mustKnow } from '../channel/attended.ts';
-import { atOnce, openRegular, readIfThere } from '../files.ts';
+import { openRegular, readIfThere } from '../files.ts';
+import { atOnce } from '../files-at-once.ts';
 import { type VerifiedPackage, type VerifyJob, verify } from './verify.ts';
 
 /** What an image that was built on demand has to be proven by, beside the signature of its builder. */

@@ -8,7 +8,7 @@ import {
   readArchive,
 } from '../../protocol/archive.ts';
 import { UpdateError } from '../../protocol/errors.ts';
-import { atOnce } from '../files.ts';
+import { atOnce } from '../files-at-once.ts';
 
 const folderMode = 0o755;
 

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { installScriptName } from '../../protocol/archive-content.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { syncFileSystem } from '../box/sync.ts';
-import { atOnce, renameSafely } from '../files.ts';
+import { renameSafely } from '../files.ts';
+import { atOnce } from '../files-at-once.ts';
 import type { VerifiedPackage } from './verify.ts';
 
 /**

@@ -11,7 +11,7 @@ import { asUpdateError } from '../../protocol/errors.ts';
 import { packageName, parseInstalledVersion, signatureName } from '../../protocol/version.ts';
 import { readAbout } from '../box/snapshot.ts';
 import { channelOf } from '../facts.ts';
-import { exists, link, renameSafely, syncFolder } from '../files.ts';
+import { exists, link, moveSafely, syncFolder } from '../files.ts';
 import type { At } from '../machine.ts';
 import type { Places } from '../places.ts';
 import type { Tools } from '../tools.ts';
@@ -24,7 +24,7 @@ export async function keepPackage({ update }: Pick<At<'install'>, 'update'>, { p
   const { verified, signature } = packageFiles(places, (await config()).values, update.to);
   try {
     for (const file of [signature, verified]) {
-      if (await exists(file)) await renameSafely(file, join(places.trial, basename(file)));
+      if (await exists(file)) await moveSafely(file, join(places.trial, basename(file)));
     }
   } catch (error) {
     log.warn(`the package is not kept: ${asUpdateError(error).message}`);

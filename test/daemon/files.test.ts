@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import {
   exists,
+  moveSafely,
   openRegular,
   privateFolder,
   readIfThere,
@@ -20,6 +21,33 @@ beforeEach(async () => {
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
 });
 const at = (name: string) => join(dir, name);
+
+describe('a file that is moved safely', () => {
+  it('is there with its mode and nowhere else, on the same mount', async () => {
+    await writeFile(at('a'), 'one', { mode: 0o600 });
+    await moveSafely(at('a'), at('b'));
+    expect(await readdir(dir)).toEqual(['b']);
+  });
+
+  it('is there with its mode and nowhere else, on another mount', async (test) => {
+    const other = smallDisk(1024);
+    if (!other) return test.skip();
+    await writeFile(at('a'), 'one', { mode: 0o600 });
+    await moveSafely(at('a'), join(other, 'a'));
+    expect(await readFile(join(other, 'a'), 'utf8')).toBe('one');
+    expect((await stat(join(other, 'a'))).mode & 0o777).toBe(0o600);
+    expect([await readdir(dir), (await readdir(other)).filter((name) => name !== 'lost+found')]).toEqual([[], ['a']]);
+  });
+
+  it('stays where it is when there is no room, and leaves nothing of itself there', async (test) => {
+    const other = smallDisk(200);
+    if (!other) return test.skip();
+    await writeFile(at('a'), Buffer.alloc(300_000, 1));
+    await expect(moveSafely(at('a'), join(other, 'a'))).rejects.toMatchObject({ code: 'ENOSPC' });
+    expect(await readdir(dir)).toEqual(['a']);
+    expect((await readdir(other)).filter((name) => name !== 'lost+found')).toEqual([]);
+  });
+});
 
 describe('a file that is written safely', () => {
   it('is there whole with its mode, and nothing is beside it', async () => {

@@ -22,7 +22,8 @@ export const typedPages: readonly TypedPage[] = [
   { page: 'technician.md', after: "opq-updater status | grep -q 'postponed'; opq-updater postpone --end" },
   { page: 'opq-updater.md' },
   { page: 'attended.md', before: 'opq-release keygen builder && cp builder/public_key.pem builder_key.pem' },
-  { page: 'tuf.md' },
+  // The emulator says nothing of its hardware, a Raspberry Pi does.
+  { page: 'tuf.md', before: 'opq-updater config set hardware rpi/3' },
 ];
 
 /** Commands of root in the shell blocks of a page. */

@@ -178,18 +178,21 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
       const answer = { ...known, news: isNews(known) };
       if (offer && offer.version < (installed ?? 0))
         log.warn('the server offers an older release than the installed one', { offered: offer.version, installed });
-      if (!offer || !answer.news) return { ...answer, begun: false, id: null, why_not: null };
-      if (!install) {
-        const closed = closedGate(await gates.look(offer, 'as they last said'), 'person', false);
-        return { ...answer, begun: false, id: null, why_not: closed ? faultOf(closed) : null };
-      }
+      const notBegun = (why?: UpdateError) => ({
+        ...answer,
+        begun: false,
+        id: null,
+        why_not: why ? faultOf(why) : null,
+      });
+      if (!offer || !answer.news) return notBegun();
+      if (!install) return notBegun(closedGate(await gates.look(offer, 'as they last said'), 'person', false));
       try {
         const { id } = await beginOffer(await byItself(tools, offer), by, false);
         return { ...answer, begun: true, id, why_not: null };
       } catch (thrown) {
         const error = asUpdateError(thrown);
         log.warn(`not installed now: ${error.message}`, { code: error.code });
-        return { ...answer, begun: false, id: null, why_not: faultOf(error) };
+        return notBegun(error);
       }
     },
 

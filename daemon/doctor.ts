@@ -116,7 +116,7 @@ const table: Readonly<Record<string, (daemon: Daemon) => Promise<Look>>> = {
     if (cron && schedule !== null)
       return { found: 'both the updater and cron ask', todo: '"opq-updater config set schedule null"' };
     if (!cron && schedule === null)
-      return { found: 'nothing asks for updates', todo: '"opq-updater config set schedule "0 0 * * *""' };
+      return { found: 'nothing asks for updates', todo: `"opq-updater config set schedule '0 0 * * *'"` };
     return {
       found: cron ? `by cron (${cronFile})` : `${schedule}${auto_install ? '' : ', only shown, not installed'}`,
     };

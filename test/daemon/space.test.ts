@@ -71,9 +71,9 @@ it('adds up what lies on one file system', async () => {
   expect(await kept(box)).toEqual({ previous: false, trial: true });
 });
 
-it('does not give it up for space on another file system', async () => {
+it('does not give it up for space on another file system', async (test) => {
   const other = smallDisk(1024);
-  if (!other) return;
+  if (!other) return test.skip();
   const box = await boxWith(3 * mib);
   const asked = makeRoom(box.tools, [{ folder: other, bytes: 3.5 * mib, inodes: 1 }]);
   await expect(asked).rejects.toMatchObject({ code: 'DISK_FULL' });

@@ -38,9 +38,11 @@ export async function removeFromQuarantine(places: Places, sha256: string): Prom
 /** @throws UpdateError QUARANTINED */
 export function checkQuarantine(list: readonly Quarantined[], sha256: string): void {
   const bad = list.find((entry) => entry.sha256 === sha256);
-  if (!bad) return;
-  throw new UpdateError(
-    'QUARANTINED',
-    `The release ${bad.version} failed on this box on ${bad.at.slice(0, 10)} (${bad.code}).`,
-  );
+  if (bad) throw new UpdateError('QUARANTINED', wordsOf(bad));
+}
+
+/** Why it is there, for people. */
+export function wordsOf({ version, at, code }: Quarantined): string {
+  const what = code === 'ROLLED_BACK' ? 'was undone while it was on trial' : 'failed';
+  return `The release ${version} ${what} on this box on ${at.slice(0, 10)} (${code}).`;
 }

@@ -116,21 +116,25 @@ export const errorCodes = {
   },
 
   BUSY: { exit: 5, meaning: 'an update is under way', todo: 'wait for its end, or cancel it' },
-  GATE_CLOSED: { exit: 5, meaning: 'a condition holds updates back', todo: 'see which: "opq-updater why"' },
+  GATE_CLOSED: {
+    exit: 5,
+    meaning: 'a condition holds updates back',
+    todo: 'see which: "opq-updater why", or "Why" on the page',
+  },
   ASK_FIRST: {
     exit: 5,
     meaning: 'the box installs only what a person asks for',
-    todo: '"opq-updater install", or set "auto_install" to true',
+    todo: 'install it by the page or by "opq-updater install", or set "auto_install" to true',
   },
   POSTPONED: {
     exit: 5,
     meaning: 'a person has postponed updates',
-    todo: 'wait for its end, or end it: "opq-updater postpone --end"',
+    todo: 'wait for its end, or end it: by the page, or "opq-updater postpone --end"',
   },
   STUCK: {
     exit: 5,
     meaning: 'an undo could not be finished, so the box may be of two releases',
-    todo: 'reboot to try again, or install a good package: "opq-updater install FILE"',
+    todo: 'reboot to try again, or install a good package: by the page, or "opq-updater install FILE"',
   },
   POWER_LOW: {
     exit: 5,
@@ -162,13 +166,13 @@ export const errorCodes = {
   },
   QUARANTINED: {
     exit: 5,
-    meaning: 'this release failed on this box before',
-    todo: 'wait for a newer one, or "opq-updater install --retry"',
+    meaning: 'this release failed on this box before, or was undone while it was on trial',
+    todo: 'wait for a newer one, or install it all the same: by the page, or "opq-updater install --retry"',
   },
   UNDONE: {
     exit: 5,
     meaning: 'this release was undone on this box, which does not take it again by itself',
-    todo: 'wait for a newer one, or "opq-updater install"',
+    todo: 'wait for a newer one, or install it again: by the page, or "opq-updater install"',
   },
   CANCELLED: { exit: 5, meaning: 'a person cancelled the update', todo: 'nothing' },
   NOTHING_OFFERED: { exit: 5, meaning: 'the server offers no release', todo: 'publish one' },
@@ -226,7 +230,7 @@ export const errorCodes = {
   SNAPSHOT_DAMAGED: {
     exit: 6,
     meaning: 'the copy of the earlier release is damaged; nothing was touched',
-    todo: 'install a good package: "opq-updater install FILE"',
+    todo: 'install a good package: by the page, or "opq-updater install FILE"',
   },
   RESTORE_FAILED: {
     exit: 6,

@@ -1,4 +1,5 @@
 import { bytesText } from '../../protocol/words.ts';
+import { wordsOf } from '../quarantine.ts';
 import type { Rows } from './gate.ts';
 
 /** A package, its files and a copy of what they replace: so much more than the package itself, measured on real ones. */
@@ -38,8 +39,7 @@ export const releaseRows: Rows = {
         limit: 'not the one offered',
       };
       if (!bad) return look;
-      const message = `The release ${bad.version} failed on this box on ${bad.at.slice(0, 10)} (${bad.code}).`;
-      return { ...look, closed: ['QUARANTINED', message] };
+      return { ...look, closed: ['QUARANTINED', wordsOf(bad)] };
     },
   },
   undone: {

@@ -17,8 +17,6 @@ export interface ImageProof {
   readonly trust: IndexTrust;
   /** Components that were asked for. */
   readonly wanted: readonly string[];
-  /** Of the image, as the server announced it. */
-  readonly announced: string | null;
 }
 
 /**
@@ -33,7 +31,7 @@ export async function verifyImage(
   const proof = job.image;
   if (proof === undefined) throw new UpdateError('INTERNAL', 'There is nothing to prove the image by.');
   const pack = await verify(job, report).catch(async (error) => {
-    throw (await isAsAnnounced(error, job.path, proof)) ? builderUnknown(error) : error;
+    throw (await isAsAnnounced(error, job)) ? builderUnknown(error) : error;
   });
   try {
     await prove(pack, proof);
@@ -86,8 +84,8 @@ function digestOf(fd: number): string {
 }
 
 /** A good image of a builder that this box does not know, rather than one that was changed on the way. */
-async function isAsAnnounced(error: unknown, path: string, { announced }: ImageProof): Promise<boolean> {
-  if (!(error instanceof UpdateError) || error.code !== 'SIGNATURE_INVALID' || announced === null) return false;
+async function isAsAnnounced(error: unknown, { path, announced }: VerifyJob): Promise<boolean> {
+  if (!(error instanceof UpdateError) || error.code !== 'SIGNATURE_INVALID' || !announced) return false;
   const file = await openRegular(path);
   try {
     return digestOf(file.fd) === announced;

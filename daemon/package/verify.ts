@@ -18,6 +18,8 @@ export interface VerifyJob {
   /** The package as downloaded, `.unverified`. */
   readonly path: string;
   readonly signaturePath: string;
+  /** SHA-256 that the server told, which nobody signed: good for an explanation. Null or undefined: none. */
+  readonly announced?: string | null | undefined;
   readonly keyPems: readonly string[];
   /** Where the channel "tuf" keeps what it has proven. */
   readonly tufDir: string;
@@ -82,7 +84,7 @@ export async function verifyBy(
 /** Reads the package once: its hash, whether a pinned key signed it, and whether it is one bzip2 stream. */
 export async function verifySignature(
   packed: FileHandle,
-  { signaturePath, keyPems }: Pick<VerifyJob, 'signaturePath' | 'keyPems'>,
+  { signaturePath, keyPems, announced }: Pick<VerifyJob, 'signaturePath' | 'keyPems' | 'announced'>,
   report: Report = () => {},
 ): Promise<{ sha256: string; signer: PublicKey }> {
   const text = await readIfThere(signaturePath);
@@ -93,9 +95,14 @@ export async function verifySignature(
   const signer = signatures.signer(signature);
   // The signature speaks first: what is wrong with the form of a forged package is nobody's business.
   if (!signer) {
+    const differs = announced && announced !== sha256;
     throw new UpdateError(
       'SIGNATURE_INVALID',
-      `None of the ${keyPems.length} pinned keys made the signature of this package.`,
+      `None of the ${keyPems.length} pinned keys made the signature of this package.${
+        differs
+          ? ` Its SHA-256 is ${sha256}, the server announced ${announced}: it was damaged there or on the way.`
+          : ''
+      }`,
     );
   }
   judgeForm();

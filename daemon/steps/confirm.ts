@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { asUpdateError } from '../../protocol/errors.ts';
-import { readAbout } from '../box/snapshot.ts';
+import { pathsOf, readAbout } from '../box/snapshot.ts';
 import { readComponents } from '../components-on-box.ts';
-import { channelOf } from '../facts.ts';
+import { channelOf, type Update } from '../facts.ts';
 import { exists, removeSafely, renameSafely } from '../files.ts';
 import { raiseFloor } from '../floor.ts';
 import { becomesHealthy } from '../health.ts';
@@ -27,7 +27,8 @@ export const confirm: Step<'confirm'> = {
     const { places, config, undoAsked } = tools;
     const { values } = await config();
     // Cut after the rename, which is what confirms a release: only what follows it is left to do.
-    if (!(await exists(places.trial)) && (await readAbout(places.previous)).update === at.update.id) {
+    const before = await readAbout(places.previous);
+    if (!(await exists(places.trial)) && (before.update === at.update.id || isAgain(at.update, before))) {
       return kept(at, null, tools);
     }
     if (at.cutBoots >= values.trial_boots) {
@@ -65,7 +66,7 @@ export const confirm: Step<'confirm'> = {
       const message = `The updater did not get ready in ${values.trial_deadline_s} s.`;
       return rollbackBecause(at, { code: 'UPDATER_BROKEN', message, step: 'confirm' });
     }
-    await promote(tools);
+    await promote(at.update, tools);
     return kept(at, Math.max(0, (health.upAtMs - at.stoppedAtMs) / 1000), tools);
   },
 };
@@ -105,16 +106,32 @@ async function kept(at: At<'confirm'>, outageS: number | null, { places, config,
 /**
  * Two renames, as a folder cannot replace a full one; whatever is cut, `trial` is there until `previous` is new. Cut
  * off between the two and put back after all, the box gets the outdated one back: see `restored`.
+ *
+ * The package that runs, installed again, is left by the way back of the first time: to where the box was before it.
  */
-async function promote({ places, log }: Pick<Tools, 'places' | 'log'>): Promise<void> {
-  if (await exists(places.previous)) {
+async function promote(update: Update, { places, log }: Pick<Tools, 'places' | 'log'>): Promise<void> {
+  const { trial, previous } = places;
+  if (await exists(previous)) {
     await removeSafely(outdated(places));
-    await carryPackage(places).catch((error) =>
+    const again = isAgain(update, await readAbout(previous)) && (await reachesAsFar(previous, trial));
+    const [goes, stays] = again ? [trial, previous] : [previous, trial];
+    await carryPackage(update.from, goes, stays).catch((error) =>
       log.warn(`the package before is not kept: ${asUpdateError(error).message}`),
     );
-    await renameSafely(places.previous, outdated(places));
+    await renameSafely(goes, outdated(places));
+    if (again) return;
   }
-  await renameSafely(places.trial, places.previous);
+  await renameSafely(trial, previous);
+}
+
+/** True when the package is the one that a snapshot was made for, and nothing was installed since. */
+const isAgain = ({ from, to, sha256 }: Update, about: Record<string, string>): boolean =>
+  from === to && sha256 !== null && about.sha256 === sha256;
+
+/** True when one snapshot is of all folders that another is of. */
+async function reachesAsFar(snapshot: string, other: string): Promise<boolean> {
+  const paths = new Set(await pathsOf(snapshot));
+  return (await pathsOf(other)).every((path) => paths.has(path));
 }
 
 /** Where the kept snapshot waits for a newer one to take its place. */

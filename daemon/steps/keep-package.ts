@@ -8,8 +8,7 @@
  */
 import { basename, join } from 'node:path';
 import { asUpdateError } from '../../protocol/errors.ts';
-import { packageName, parseInstalledVersion, signatureName } from '../../protocol/version.ts';
-import { readAbout } from '../box/snapshot.ts';
+import { packageName, signatureName } from '../../protocol/version.ts';
 import { channelOf } from '../facts.ts';
 import { exists, link, moveSafely, syncFolder } from '../files.ts';
 import type { At } from '../machine.ts';
@@ -31,13 +30,12 @@ export async function keepPackage({ update }: Pick<At<'install'>, 'update'>, { p
   }
 }
 
-/** The package of the release that `trial/` is a copy of comes along from the copy before; by a second name, as that may come back. */
-export async function carryPackage({ trial, previous }: Places): Promise<void> {
-  const version = parseInstalledVersion((await readAbout(trial)).from ?? '');
-  for (const name of version === undefined ? [] : [packageName(version), signatureName(version)]) {
-    if (await exists(join(previous, name))) await link(join(previous, name), join(trial, name));
+/** A package goes along from a copy that is given up to the one that stays; by a second name, as the first may come back. */
+export async function carryPackage(version: number | null, from: string, into: string): Promise<void> {
+  for (const name of version === null ? [] : [packageName(version), signatureName(version)]) {
+    if (await exists(join(from, name))) await link(join(from, name), join(into, name));
   }
-  await syncFolder(trial);
+  await syncFolder(into);
 }
 
 /** What a person may do when the copy of a release is damaged. */

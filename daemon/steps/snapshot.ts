@@ -46,6 +46,7 @@ export async function aboutOf(
     update: update.id,
     from: update.from ?? 'none',
     to: update.to,
+    sha256: update.sha256 ?? 'none',
     active: running(baseline).join(' '),
     // The guard's limits, as it reads nothing else.
     trial_boots: values.trial_boots,

@@ -75,13 +75,17 @@ export const verify: Step<'verify'> = {
 };
 
 /** How the package is proven: by the channel that it came by. */
-export async function proofOf(update: Update, tools: Tools): Promise<Pick<VerifyJob, 'channel' | 'image'>> {
+export async function proofOf(
+  update: Update,
+  tools: Tools,
+): Promise<Pick<VerifyJob, 'channel' | 'announced' | 'image'>> {
   const channel = channelOf(update);
-  if (update.source.kind !== 'server' || channel !== 'attended') return { channel };
+  if (update.source.kind !== 'server') return { channel };
   const { components, sha256: announced } = update.source.offer;
+  if (channel !== 'attended') return { channel, announced };
   const { index: indexPath } = packageFiles(tools.places, (await tools.config()).values, update.to);
   const wanted = components?.map(({ name }) => name) ?? [];
-  return { channel, image: { indexPath, trust: await trustOf(tools), wanted, announced } };
+  return { channel, announced, image: { indexPath, trust: await trustOf(tools), wanted } };
 }
 
 /** What a good signature does not say: that the release is for this box, and now. */

@@ -60,6 +60,13 @@ export const scenarios: readonly Scenario[] = [
     cutElsewhere: ['download', 'verify', 'unpack', 'snapshot', 'install'],
   },
   {
+    name: 'the very package that runs once more, beside the way back of the first time',
+    short: 'same',
+    after: 'good',
+    actions: (path) => [file(path('good'))],
+    cutElsewhere: ['download', 'verify', 'unpack', 'snapshot', 'install'],
+  },
+  {
     name: 'a script that fails, and the undo',
     short: 'script',
     actions: (path) => [file(path('failing'))],

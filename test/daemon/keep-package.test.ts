@@ -1,14 +1,17 @@
 import { writeFileSync } from 'node:fs';
-import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { follow } from '../../daemon/engine.ts';
+import { readAbout } from '../../daemon/box/snapshot.ts';
+import { follow, type Travel } from '../../daemon/engine.ts';
+import { exists } from '../../daemon/files.ts';
+import type { At } from '../../daemon/machine.ts';
 import { keptBytes, makeRoom } from '../../daemon/space.ts';
 import { packageFiles } from '../../daemon/steps/package-files.ts';
 import { beginUndo } from '../../daemon/undo-previous.ts';
 import { packageName, signatureName } from '../../protocol/version.ts';
 import { aKey } from '../support/a-key.ts';
-import { anUpdate, aRelease, type Scene, scene } from '../support/fake-box.ts';
+import { anUpdate, aRelease, playedWorker, type Scene, scene } from '../support/fake-box.ts';
 import { newVersion } from '../support/samples.ts';
 
 const updates = [
@@ -37,10 +40,10 @@ async function boxFor(over: Parameters<typeof scene>[0] = {}) {
   await mkdir(box.places.at('/etc/opq-updater/keys'), { recursive: true });
   await writeFile(box.places.at('/etc/opq-updater/keys/publisher.pem'), aKey);
   const { values } = await box.tools.config();
-  const install = async (update: typeof anUpdate) => {
+  const install = async (update: typeof anUpdate, travel: Travel = {}) => {
     to = update.to;
     ({ signature } = packageFiles(box.places, values, to));
-    return follow({ step: 'download', update }, box.tools);
+    return follow({ step: 'download', update }, box.tools, travel);
   };
   const kept = async (folder: string) => (await readdir(folder)).filter((name) => name.startsWith('opq-box-update'));
   return { box, install, kept };
@@ -58,6 +61,43 @@ it('keeps the packages of the confirmed release and of the one before, and no ol
   }
   const signature = join(box.places.previous, signatureName(newVersion + 2));
   expect(await readFile(signature, 'utf8')).toBe(`signature of ${newVersion + 2}`);
+});
+
+it('stays by the way back of before when the very package that runs is installed again', async () => {
+  const { box, install, kept } = await boxFor();
+  await install(anUpdate);
+  const { trial, previous } = box.places;
+  const before = await readAbout(previous);
+  const again = { ...anUpdate, id: 'u2', from: newVersion };
+  await rm(join(previous, packageName(newVersion)));
+  const passed: At[] = [];
+  const arrived = (at: At) => void passed.push(at);
+  expect(await install(again, { arrived })).toMatchObject({ step: 'idle', because: null });
+  expect(await readAbout(previous)).toEqual(before);
+  expect((await kept(previous)).sort()).toEqual(namesOf(newVersion));
+  expect(await readdir(box.places.state)).not.toContain('trial');
+  expect(await readdir(box.places.state)).not.toContain('previous.outdated');
+
+  // Cut when all is done but for the journal: nothing is on trial any more, so nothing is to be proven.
+  const confirming = passed.find((at) => at.step === 'confirm')!;
+  expect(await follow({ ...confirming, cutBoots: 99 } as At, box.tools)).toMatchObject({ step: 'idle', because: null });
+  expect(await readAbout(previous)).toEqual(before);
+
+  expect(await follow(await beginUndo(box.tools), box.tools)).toMatchObject({ because: { code: 'ROLLED_BACK' } });
+  expect(await box.version()).toBe(String(anUpdate.from));
+  expect(await exists(trial)).toBe(false);
+});
+
+it.each([
+  ['another package of the same version', { verify: () => ({ ...aRelease, sha256: 'ef'.repeat(32) }) }],
+  ['a release that may write more', { verify: () => ({ ...aRelease, writablePaths: ['/srv/more'] }) }],
+])('takes the copy of what ran for the way back from %s', async (_, work) => {
+  const { install, box } = await boxFor();
+  await install(anUpdate);
+  const later = { ...box.tools, worker: playedWorker(box.places, work) };
+  const rest = await follow({ step: 'download', update: { ...anUpdate, id: 'u2', from: newVersion } }, later);
+  expect(rest).toMatchObject({ step: 'idle', because: null });
+  expect(await readAbout(box.places.previous)).toMatchObject({ update: 'u2', from: String(newVersion) });
 });
 
 it('names the package to install when the copy of its release has rotted, on trial and later', async () => {

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { type Places, placesUnder } from '../../daemon/places.ts';
-import { addToQuarantine, checkQuarantine, readQuarantine, removeFromQuarantine } from '../../daemon/quarantine.ts';
+import {
+  addToQuarantine,
+  checkQuarantine,
+  readQuarantine,
+  removeFromQuarantine,
+  wordsOf,
+} from '../../daemon/quarantine.ts';
 import { errorOf } from '../support/error-of.ts';
 import { newVersion } from '../support/samples.ts';
 
@@ -47,4 +53,9 @@ it.each(['', '[{"sha256":', '{}', 'null', '[1]', '\u0000'])('does without a list
   expect(await readQuarantine(places)).toEqual([]);
   await addToQuarantine(places, bad(1));
   expect(await readQuarantine(places)).toEqual([bad(1)]);
+});
+
+it('tells a release that failed from one that a person had put back', () => {
+  expect(wordsOf(bad(1))).toBe(`The release ${newVersion + 1} failed on this box on 2026-03-01 (HEALTH_FAILED).`);
+  expect(wordsOf({ ...bad(1), code: 'ROLLED_BACK' })).toContain('was undone while it was on trial');
 });

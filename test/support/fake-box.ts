@@ -184,7 +184,7 @@ const machine = {
 };
 
 /** A worker that has already done everything: the tasks have tests of their own. */
-function playedWorker(places: Places, work: Partial<Record<TaskName, (input: never) => unknown>>): Worker {
+export function playedWorker(places: Places, work: Partial<Record<TaskName, (input: never) => unknown>>): Worker {
   const usual: Record<TaskName, (input: never) => unknown> = {
     latest: () => null,
     build: () => ({ packageUrl: '', signatureUrl: '', sha256: null }),

@@ -331,7 +331,7 @@ export const t = {
     within: (window: string) => `Installs by itself, ${window}`,
     schedule: 'Asks the server',
     schedules: { daily: 'every day', own: 'as a cron line says', never: 'never by itself' } as const,
-    spread: 'The box asks up to an hour later, each box at another time, and some minutes after each start.',
+    spread: 'The box asks some time after that, each box at another time, and some minutes after each start.',
     neverAsks: 'Nothing is found, and nothing installed, unless a person checks.',
     wholeDay: 'The same time twice is the whole day.',
     at: 'At',

@@ -73,6 +73,19 @@ describe('a good package', () => {
     expect(seen.at(-1)).toBe(packed.length);
   });
 
+  it('is refused with what was announced where that, too, is something else', async () => {
+    const { job } = await aRelease(stranger);
+    const theirs = { ...job, keyPems: [await pemOf(publisher)] };
+    const sha256 = createHash('sha256')
+      .update(await readFile(job.path))
+      .digest('hex');
+    const messageOf = (announced: string | null) => verify({ ...theirs, announced }).catch(({ message }) => message);
+    expect(await messageOf('ab'.repeat(32))).toContain(
+      `Its SHA-256 is ${sha256}, the server announced ${'ab'.repeat(32)}`,
+    );
+    for (const announced of [sha256, null]) expect(await messageOf(announced)).not.toContain('announced');
+  });
+
   it('may be signed by any of the pinned keys, RSA or ECDSA', async () => {
     const { job } = await aRelease(rsa);
     const keyPems = [await pemOf(publisher), await pemOf(rsa), await pemOf(stranger)];

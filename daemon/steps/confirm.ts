@@ -130,8 +130,12 @@ const isAgain = ({ from, to, sha256 }: Update, about: Record<string, string>): b
 
 /** True when one snapshot is of all folders that another is of. */
 async function reachesAsFar(snapshot: string, other: string): Promise<boolean> {
-  const paths = new Set(await pathsOf(snapshot));
-  return (await pathsOf(other)).every((path) => paths.has(path));
+  try {
+    const paths = new Set(await pathsOf(snapshot));
+    return (await pathsOf(other)).every((path) => paths.has(path));
+  } catch {
+    return false; // one that cannot be read is no way back
+  }
 }
 
 /** Where the kept snapshot waits for a newer one to take its place. */

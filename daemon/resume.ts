@@ -10,12 +10,9 @@ import { type Found, readJournal } from './journal.ts';
 import type { At, Boot, Step, Working } from './machine.ts';
 import { brokenSeal, takeSeal } from './seal.ts';
 import { rollbackBecause } from './steps/rollback.ts';
-import { baselineOf, bringStuckBack, isOnTrial } from './stuck-trial.ts';
+import { baselineOf, bringStuckBack, isOnTrial, maxStuckBoots } from './stuck-trial.ts';
 import type { Tools } from './tools.ts';
 import { installedVersion } from './version-on-box.ts';
-
-/** How often a stuck undo is tried again, a boot each. */
-const maxStuckBoots = 3;
 
 export const idleAt: At<'idle'> = { step: 'idle', because: null, update: null, outageS: null, scriptTail: [] };
 

@@ -11,7 +11,9 @@ import type { Daemon } from './daemon.ts';
 import { expectedOf } from './expected.ts';
 import { readHistory } from './history.ts';
 import { keysInUse, listKeys } from './keys.ts';
+import type { At } from './machine.ts';
 import { postponementView } from './postponement.ts';
+import { anotherBootMayHelp } from './stuck-trial.ts';
 import { installedVersion } from './version-on-box.ts';
 
 /** Everything at a glance, as it is now. */
@@ -39,7 +41,7 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
       ? []
       : [warning('NO_TRUSTED_KEYS', 'No usable key is pinned on this box.')]),
     ...(metadata?.soon ? [warning('METADATA_EXPIRED', `What the publisher signed ends soon: ${metadata.found}.`)] : []),
-    ...(at.step === 'stuck' ? [warning(at.stuckBecause.code, at.stuckBecause.message)] : []),
+    ...(at.step === 'stuck' ? [stuckWarning(at)] : []),
   ];
   return {
     seq,
@@ -75,5 +77,10 @@ const confirmedView = ({ to, ended_at, boot_id, clock_known }: HistoryEntry) => 
   boot_id,
   clock_known,
 });
+
+const stuckWarning = (at: At<'stuck'>): Fault => {
+  const { code, message } = at.stuckBecause;
+  return warning(code, anotherBootMayHelp(at) ? `${message} The box reboots by itself to try again.` : message);
+};
 
 const warning = (code: Fault['code'], message: string): Fault => ({ code, message, todo: errorCodes[code].todo });

@@ -10,7 +10,15 @@ import { parseInstalledVersion } from '../protocol/version.ts';
 import { readAbout } from './box/snapshot.ts';
 import type { Baseline } from './facts.ts';
 import { exists, removeSafely, renameSafely } from './files.ts';
+import type { At } from './machine.ts';
 import type { Places } from './places.ts';
+
+/** How often a stuck undo is tried again, a boot each. */
+export const maxStuckBoots = 3;
+
+/** True where the copy is good and something kept it from being put back: what that was may be gone in the next boot. */
+export const anotherBootMayHelp = ({ stuckBecause, stuckBoots }: At<'stuck'>): boolean =>
+  stuckBecause.code === 'RESTORE_FAILED' && stuckBoots < maxStuckBoots;
 
 /** True when the snapshot in `trial/` is of this update, not left by one that ended stuck. */
 export async function isOnTrial({ trial }: Places, updateId: string): Promise<boolean> {

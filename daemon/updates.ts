@@ -9,13 +9,14 @@ import { exists, remove, write } from './files.ts';
 import { recordEnd } from './history.ts';
 import type { At } from './machine.ts';
 import { idleAt, undoTrial, whereWeWere } from './resume.ts';
-import { bringStuckBack } from './stuck-trial.ts';
+import { anotherBootMayHelp, bringStuckBack } from './stuck-trial.ts';
 import type { Resident, Tools } from './tools.ts';
 import { beginUndo, viewUndo, viewUndoOfTrial } from './undo-previous.ts';
 import { cancellable, viewOf } from './update-view.ts';
 
 /** A full or failing disk may be better in a minute. */
 const tryAgainMs = 60_000;
+const stuckRebootMs = 60_000;
 
 export interface Updates {
   /** Takes up what was under way when the daemon ended; resolves when that is known, not when it is done. */
@@ -123,6 +124,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
       at = rest;
       await write(stuckMark, '');
       log.error('stuck', new UpdateError(rest.stuckBecause.code, rest.stuckBecause.message));
+      if (anotherBootMayHelp(rest)) void rebootFrom(rest);
       return undefined;
     }
     await clearUp(rest, base);
@@ -139,6 +141,19 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     if (!onTrial) return undefined;
     const because: Because = { code: 'RESTORE_FAILED', message: 'The box was still on trial.', step: 'rollback' };
     return undoTrial(tools(), places.trial, because);
+  }
+
+  /** Nobody may be there to do it; who is there has time to see why, or to do something else. */
+  async function rebootFrom(rest: At<'stuck'>): Promise<void> {
+    await clock.sleep(stuckRebootMs);
+    if (at !== rest || !updates.resting) return;
+    log.warn('reboots to try the undo again', { boots: rest.stuckBoots });
+    try {
+      await base.box.sync();
+      await base.box.reboot('orderly');
+    } catch (error) {
+      log.error('the box does not take the order to reboot', asUpdateError(error));
+    }
   }
 
   async function record(rest: At<'idle'>): Promise<void> {

@@ -116,11 +116,7 @@ export const errorCodes = {
   },
 
   BUSY: { exit: 5, meaning: 'an update is under way', todo: 'wait for its end, or cancel it' },
-  GATE_CLOSED: {
-    exit: 5,
-    meaning: 'a condition holds updates back',
-    todo: 'see which: "opq-updater why", or "Why" on the page',
-  },
+  GATE_CLOSED: { exit: 5, meaning: 'a condition holds updates back', todo: 'see the page, or "opq-updater why"' },
   ASK_FIRST: {
     exit: 5,
     meaning: 'the box installs only what a person asks for',
@@ -235,7 +231,7 @@ export const errorCodes = {
   RESTORE_FAILED: {
     exit: 6,
     meaning: 'the earlier release could not be put back in full',
-    todo: 'reboot to try again, or install a good package',
+    todo: 'wait ten minutes, as the box reboots to try again; then install a good package',
   },
 
   DAEMON_UNREACHABLE: { exit: 7, meaning: 'the daemon does not answer', todo: 'systemctl status opq-updater' },

@@ -66,6 +66,12 @@ export interface Box {
   snapshot(folder: string, paths: readonly string[], about: Readonly<Record<string, string | number>>): Promise<void>;
   /** True when the folders are still what the snapshot holds. */
   snapshotHolds(folder: string): Promise<boolean>;
+  /**
+   * True when they differ from it only by what was written or added since then.
+   * @param sinceMs when they began to be put back, Unix time in ms
+   * @throws UpdateError SNAPSHOT_DAMAGED
+   */
+  onlyWrittenSince(folder: string, sinceMs: number): Promise<boolean>;
   /** True when every byte of a snapshot is as it was when it was made. */
   snapshotIntact(folder: string): Promise<boolean>;
   /**

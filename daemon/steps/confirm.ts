@@ -126,7 +126,7 @@ async function promote(update: Update, { places, log }: Pick<Tools, 'places' | '
 
 /** True when the package is the one that a snapshot was made for, and nothing was installed since. */
 const isAgain = ({ from, to, sha256 }: Update, about: Record<string, string>): boolean =>
-  from === to && sha256 !== null && about.sha256 === sha256;
+  from === to && about.sha256 === sha256;
 
 /** True when one snapshot is of all folders that another is of. */
 async function reachesAsFar(snapshot: string, other: string): Promise<boolean> {

@@ -4,7 +4,7 @@ import { UpdateError } from '../../protocol/errors.ts';
 import type { Because } from '../facts.ts';
 import { exists, remove, write } from '../files.ts';
 import type { At, Step } from '../machine.ts';
-import { beforeStuck } from '../stuck-trial.ts';
+import { beforeStuck, maxStuckBoots } from '../stuck-trial.ts';
 import type { Tools } from '../tools.ts';
 import { otherWay } from './keep-package.ts';
 import { running, startAgain } from './stop.ts';
@@ -36,11 +36,16 @@ export const rollback: Step<'rollback'> = {
       });
     }
     const wasStuck = await exists(places.stuckTrial);
+    const sinceMs = clock.now();
     try {
       await box.restore(places.trial);
       // The box was of two releases when this update began: further back it is of one.
       if (wasStuck) await box.restore(places.stuckTrial);
-      await proveTree(wasStuck ? places.stuckTrial : places.trial, quiet, tools);
+      await proveTree(
+        wasStuck ? places.stuckTrial : places.trial,
+        { quiet, sinceMs, isLast: at.stuckBoots >= maxStuckBoots },
+        tools,
+      );
     } catch (error) {
       // Better than nothing until somebody looks at it.
       await startAgain(at.baseline, tools);
@@ -58,14 +63,20 @@ export const rollback: Step<'rollback'> = {
 };
 
 /** Now or never: after the reboot the services write into these folders again. */
-async function proveTree(snapshot: string, quiet: boolean, { box, log }: Tools): Promise<void> {
+async function proveTree(
+  snapshot: string,
+  { quiet, sinceMs, isLast }: { quiet: boolean; sinceMs: number; isLast: boolean },
+  { box, log }: Tools,
+): Promise<void> {
   if (await box.snapshotHolds(snapshot)) return;
   // A unit that was left to run may have written in that moment: that one has another chance.
   await box.restore(snapshot);
   if (await box.snapshotHolds(snapshot)) return;
   const error = new UpdateError('RESTORE_FAILED', 'The folders should be as in the copy, found them different.');
-  // Of a service that runs on it is known what writes there.
-  if (quiet) throw error;
+  // Of a service that runs on it is known what writes there. What the release started, and nobody here knows of, is
+  // gone in the next boot; what still writes in the last one belongs to the box, and is no reason to give it up.
+  const isOthers = !quiet || (isLast && (await box.onlyWrittenSince(snapshot, sinceMs).catch(() => false)));
+  if (!isOthers) throw error;
   log.error('the undo could not be proven', error);
 }
 

@@ -1,13 +1,14 @@
-import { mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
-import { readAbout } from '../../daemon/box/snapshot.ts';
+import { describe, expect, it } from 'vitest';
+import { readAbout, restoreSnapshot } from '../../daemon/box/snapshot.ts';
 import { follow, maxTries, type Rest, steps } from '../../daemon/engine.ts';
 import { exists, renameSafely } from '../../daemon/files.ts';
 import { readJournal, saveJournal } from '../../daemon/journal.ts';
 import { type At, edges, failsTo } from '../../daemon/machine.ts';
 import { addToQuarantine, readQuarantine } from '../../daemon/quarantine.ts';
 import { whereWeWere } from '../../daemon/resume.ts';
+import { maxStuckBoots } from '../../daemon/stuck-trial.ts';
 import type { Tools } from '../../daemon/tools.ts';
 import { beginUndo } from '../../daemon/undo-previous.ts';
 import { UpdateError } from '../../protocol/errors.ts';
@@ -574,6 +575,48 @@ it('is stuck when the folders are not what the copy holds though everything seem
   expect(trace.slice(-2)).toEqual(['rollback', 'stuck']);
   expect(rest).toMatchObject({ stuckBecause: { code: 'RESTORE_FAILED' } });
   expect(box.calls.at(-1)).toBe(`startService ${service}`);
+});
+
+describe('something writes on while the undo is proven', () => {
+  const folder = '/usr/local/box-config-daemon';
+  /** `write` comes after each time that the folders were put back; a boot later it is tried for the last time. */
+  const undone = async (write: (at: (path: string) => string) => Promise<void>) => {
+    const box = await scene({
+      runScript: async () => ({ exitCode: 1, timedOut: false }),
+      async restore(snapshot) {
+        await restoreSnapshot(box.root, snapshot);
+        await write(box.places.at);
+      },
+    });
+    const { rest } = await run(box);
+    expect(rest).toMatchObject({ step: 'stuck', stuckBecause: { code: 'RESTORE_FAILED' } });
+    box.nextBoot('orderly');
+    return { box, ...(await run(box, { ...(rest as At<'stuck'>), step: 'rollback', stuckBoots: maxStuckBoots })) };
+  };
+
+  it.each<[string, (at: (path: string) => string) => Promise<void>]>([
+    ['a file of its own', (at) => writeFile(at(`${folder}/log`), 'line\n')],
+    ['a file of the box', (at) => appendFile(at(`${folder}/run.sh`), '# line\n')],
+  ])('%s, boot after boot: it is somebody of the box, which is not given up for that', async (_, write) => {
+    const { box, trace, rest } = await undone(write);
+    expect(trace).toEqual(['rollback', 'restored', 'idle']);
+    expect(rest).toMatchObject({ because: { code: 'INSTALL_SCRIPT_FAILED' } });
+    expect(await readFile(box.places.logFile, 'utf8')).toContain('the undo could not be proven');
+  });
+
+  const asOld = async (path: string, text: string) => {
+    const { atime, mtime } = await stat(path);
+    await writeFile(path, text);
+    await utimes(path, atime, mtime);
+  };
+  it.each<[string, (at: (path: string) => string) => Promise<void>]>([
+    ['a file is gone', (at) => rm(at(`${folder}/run.sh`))],
+    ['a file is as old as it should be, and another one', (at) => asOld(at(`${folder}/run.sh`), 'rot')],
+    ['another mode', (at) => chmod(at(`${folder}/run.sh`), 0o600)],
+    ['a folder is a file', (at) => rm(at(folder), { recursive: true }).then(() => writeFile(at(folder), ''))],
+  ])('%s: that is stuck', async (_, write) => {
+    expect((await undone(write)).rest).toMatchObject({ step: 'stuck', stuckBecause: { code: 'RESTORE_FAILED' } });
+  });
 });
 
 it('does not wait for ever for a service of the earlier release: its files are back, and that is the end', async () => {

@@ -1,5 +1,6 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { expect, it } from 'vitest';
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
 import { readAbout } from '../../daemon/box/snapshot.ts';
 import { clearUp } from '../../daemon/clear-up.ts';
 import { follow, type Rest } from '../../daemon/engine.ts';
@@ -7,6 +8,7 @@ import { exists, renameSafely } from '../../daemon/files.ts';
 import { saveJournal } from '../../daemon/journal.ts';
 import type { At } from '../../daemon/machine.ts';
 import { whereWeWere } from '../../daemon/resume.ts';
+import { openUpdates } from '../../daemon/updates.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { aKey } from '../support/a-key.ts';
 import { anUpdate, type Scene, scene, service } from '../support/fake-box.ts';
@@ -162,3 +164,71 @@ it('does not bring back what a confirmed release has left behind it', async () =
   await clearUp(at as At<'idle'>, box.tools);
   expect(await snapshots(box)).toEqual({ trial: undefined, stuck: undefined });
 });
+
+describe('a box that is stuck', () => {
+  /** The daemon as it starts in the next boot, and again for as long as it reboots. */
+  async function boots(code: 'RESTORE_FAILED' | 'SNAPSHOT_DAMAGED') {
+    const { box, play, rest } = await stuckBox();
+    const stuck = { ...rest, stuckBecause: { code, message: 'played', step: 'rollback' } } as At<'stuck'>;
+    await saveJournal(box.places, { at: stuck, bootId: await box.box.bootId(), tries: 1 });
+    if (code === 'SNAPSHOT_DAMAGED') await appendFile(join(box.places.trial, 'tree.tar'), 'rot');
+    const reboots = () => box.calls.filter((call) => call.startsWith('reboot')).length;
+    const hooks = { changed: () => {}, ended: () => {}, heldBack: async () => undefined };
+    const daemon = async () => {
+      const updates = openUpdates({ ...box.tools, newWorker: () => box.tools.worker }, hooks);
+      await updates.start();
+      await expect.poll(() => updates.resting).toBe(true);
+      return updates;
+    };
+    return { box, play, reboots, daemon };
+  }
+
+  it('reboots by itself to try the undo again, three times', async () => {
+    const { reboots, daemon } = await boots('RESTORE_FAILED');
+    for (let n = 1; n <= 3; n++) {
+      await daemon();
+      await expect.poll(reboots).toBe(n);
+    }
+    expect((await daemon()).at).toMatchObject({ step: 'stuck', stuckBoots: 3 });
+    await quiet();
+    expect(reboots()).toBe(3);
+  });
+
+  it('is not stuck any more when what kept it is gone', async () => {
+    const { play, reboots, daemon } = await boots('RESTORE_FAILED');
+    await daemon();
+    await expect.poll(reboots).toBe(1);
+    play.restoreFails = false;
+    const { at } = await daemon();
+    expect(at).toMatchObject({ step: 'idle', because: { code: 'INSTALL_SCRIPT_FAILED' } });
+  });
+
+  it('does not reboot where its copy is damaged, nor once a person has begun something else', async () => {
+    const damaged = await boots('SNAPSHOT_DAMAGED');
+    await damaged.daemon();
+    await quiet();
+    expect(damaged.reboots()).toBe(0);
+
+    const helped = await boots('RESTORE_FAILED');
+    const { clock } = helped.box.tools;
+    const { sleep } = clock;
+    let awake = () => {};
+    clock.sleep = async () => {
+      clock.sleep = sleep;
+      await new Promise<void>((done) => {
+        awake = done;
+      });
+    };
+    const updates = await helped.daemon();
+    helped.play.script = 'good';
+    await updates.begin(next);
+    await expect.poll(() => updates.resting && updates.at.step).toBe('idle');
+    const before = helped.reboots();
+    awake();
+    await quiet();
+    expect(helped.reboots()).toBe(before);
+  });
+});
+
+/** Longer than the box would wait, whose clock runs fast. */
+const quiet = () => new Promise((done) => setTimeout(done, 200));

@@ -332,6 +332,17 @@ const box: readonly Threat[] = [
       ],
     },
   },
+  {
+    number: '36d',
+    attack: 'Something that the release left running, or that nobody told of, writes on while the release is undone',
+    outcome:
+      'a reboot ends what is of the release, and the undo is done again; what is of the box may write, and is said',
+    tests: {
+      'daemon/stuck.test.ts': ['a box that is stuck'],
+      'daemon/engine.test.ts': ['something writes on while the undo is proven'],
+      'vm/scenarios/bad-after-boot.ts': ['writes-on'],
+    },
+  },
 ];
 
 const routes = 'ui/web/routes.test.ts';

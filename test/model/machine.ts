@@ -149,6 +149,7 @@ export function newMachine(root: string) {
     },
     snapshotHolds: async (folder) =>
       copied.every((path, n) => text(path) === readFileSync(join(folder, `${n}`), 'utf8')),
+    onlyWrittenSince: async () => false,
     snapshotIntact: async (folder) => existsSync(join(folder, 'about')),
     async restore(folder) {
       for (const [n, path] of copied.entries()) {

@@ -8,6 +8,7 @@ import {
   rebootLoop,
   updaterMasked,
   updaterReplaced,
+  writesOn,
 } from './scenarios/bad-after-boot.ts';
 import { badScripts } from './scenarios/bad-scripts.ts';
 import { clockScenarios } from './scenarios/clocks.ts';
@@ -38,6 +39,7 @@ export const scenarios: readonly Scenario[] = [
   goodUpdate,
   originalScripts,
   healthFailed,
+  writesOn,
   networkLost,
   nodeBroken,
   updaterReplaced,

@@ -192,7 +192,7 @@ export const t = {
     notWell: 'not all is well yet',
     output: 'What the installation prints',
     noOutput: 'Nothing yet.',
-    stuck: 'The box could not be put right by itself. It tries again at the next boots.',
+    stuck: 'The box could not be put right yet. It tries again at the next boots.',
   },
 
   verdict: {

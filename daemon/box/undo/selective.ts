@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { UpdateError } from '../../../protocol/errors.ts';
 import { pathsOf } from '../snapshot.ts';
-import { imageNow, imagePath, readImage, writeImage } from './image.ts';
+import { imageNow, imagePath, type Look, readImage, writeImage } from './image.ts';
 import { keepAside, mergeSnapshot } from './merged-snapshot.ts';
 import { type Images, type Plan, planUndo } from './plan.ts';
 
@@ -34,6 +34,22 @@ export interface PrepareUndo {
 /** Notes beside a snapshot what its folders are like now, which is as the update left them. */
 export async function noteAfter(root: string, folder: string): Promise<void> {
   await writeImage(root, (await pathsOf(folder)).map(imagePath), join(folder, 'after'));
+}
+
+/**
+ * True when the folders of a snapshot that was put back differ from it by nothing but what was written or added since:
+ * by whoever was left running. What is gone, or is as old as it should be with something else in it, is no such thing.
+ * @param sinceMs when they began to be put back, Unix time in ms
+ */
+export async function onlyWrittenSince(root: string, folder: string, sinceMs: number): Promise<boolean> {
+  const { before, now } = await imagesOf(root, folder);
+  const since = BigInt(Math.floor(sinceMs)) * 1_000_000n;
+  const isNew = ({ mtimeNs }: Look) => BigInt(mtimeNs) >= since;
+  for (const [path, { what }] of before) {
+    const found = now.get(path);
+    if (!found || (found.what !== what && (found.what[0] !== what[0] || !isNew(found)))) return false;
+  }
+  return [...now].every(([path, look]) => before.has(path) || isNew(look));
 }
 
 /**

@@ -21,6 +21,31 @@ export const healthFailed: Scenario = {
   },
 };
 
+/** Nobody stops it for the undo, as nobody but the release knows of it. */
+export const writesOn: Scenario = {
+  name: 'writes-on',
+  about: 'a release whose service fails, with a unit of its own that never stops writing into the folder of the box',
+  quick: false,
+  from: 'box',
+  async run(context) {
+    const chain = chainOn(context);
+    await context.machine.boot();
+    const line = 'while :; do date >>/usr/local/box-config-daemon/lines; done';
+    const writer = unit(
+      'writer.service',
+      `[Service]\\nExecStart=sh -c "${line}"\\n[Install]\\nWantedBy=multi-user.target\\n`,
+    );
+    const release = {
+      version: 1_600_000_001,
+      program: '#!/bin/sh\nexit 1\n',
+      end: `${writer}\nsystemctl enable writer.service`,
+    };
+    await chain.putsBack(release, 'HEALTH_FAILED');
+    await chain.keeps({ version: 1_600_000_002 });
+    return 'stuck for a minute, then whole old by a reboot of its own; the next one confirmed';
+  },
+};
+
 export const networkLost: Scenario = {
   name: 'network-lost',
   about: 'a release that takes the network down at every boot; then a good one while there is no network anyway',

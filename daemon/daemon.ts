@@ -84,7 +84,7 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
       );
     },
   });
-  const gates = watchGates(tools, { checks, isStuck: () => updates.at.step === 'stuck' });
+  const gates = watchGates(tools, { checks, updates });
   const uploads = await openUploads(tools, { changed, resting: () => updates.resting });
   const day = await watchDay(tools);
   const schedule = openSchedule(

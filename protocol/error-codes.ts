@@ -130,7 +130,7 @@ export const errorCodes = {
   STUCK: {
     exit: 5,
     meaning: 'an undo could not be finished, so the box may be of two releases',
-    todo: 'reboot to try again, or install a good package: by the page, or "opq-updater install FILE"',
+    todo: 'publish a newer release, or install a good package: by the page, or "opq-updater install FILE"',
   },
   POWER_LOW: {
     exit: 5,

@@ -44,10 +44,12 @@ export const boxRows: Rows = {
   },
   stuck: {
     yields: 'person',
-    look({ stuck }) {
-      const look = { value: stuck ? 'between two releases' : 'one whole release', limit: 'one whole release' };
-      if (!stuck) return look;
-      const message = 'The box is stuck between two releases: the next update is for a person to begin.';
+    look({ stuck, offer }) {
+      const limit = 'one whole release, or a newer one to get to it';
+      const look = { value: stuck === null ? 'one whole release' : 'between two releases', limit };
+      // Nobody may be there to begin it, and it is not the one that brought the box there.
+      if (stuck === null || (offer?.version ?? 0) > stuck) return look;
+      const message = `The box is stuck between two releases: it waits for one that is newer than ${stuck}, or for a person.`;
       return { ...look, closed: ['STUCK', message] };
     },
   },

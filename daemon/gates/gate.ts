@@ -25,8 +25,8 @@ export interface GateFacts {
   readonly clockKnown: boolean;
   /** After so many failures in a row, the last of this code, updates are held back until then (wall clock, ms; 0 = not). */
   readonly backOff: { readonly failures: number; readonly code: string | null; readonly untilMs: number };
-  /** True: an undo could not be finished. */
-  readonly stuck: boolean;
+  /** The release whose undo could not be finished; null = none. */
+  readonly stuck: number | null;
   readonly postponement: Postponement | null;
   /** What the programs in `gates_dir` said. */
   readonly programs: readonly Program[];

@@ -10,6 +10,7 @@ import { readPostponement } from '../postponement.ts';
 import { readQuarantine } from '../quarantine.ts';
 import { keptBytes } from '../space.ts';
 import type { Resident } from '../tools.ts';
+import type { Updates } from '../updates.ts';
 import type { GateFacts } from './gate.ts';
 import { lookAtGates } from './gates.ts';
 import { type Held, openHeld } from './held.ts';
@@ -26,7 +27,7 @@ export interface GateWatch {
 
 const programTimeoutMs = 10_000;
 
-export function watchGates(tools: Resident, { checks, isStuck }: { checks: Checks; isStuck(): boolean }): GateWatch {
+export function watchGates(tools: Resident, { checks, updates }: { checks: Checks; updates: Updates }): GateWatch {
   const { box, places, clock, config } = tools;
   const held = openHeld(tools);
   const closedSince = new Map<string, string>();
@@ -59,7 +60,7 @@ export function watchGates(tools: Resident, { checks, isStuck }: { checks: Check
       nowMs: clock.now(),
       clockKnown: await box.clockKnown(),
       backOff: checks.backOff,
-      stuck: isStuck(),
+      stuck: updates.at.step === 'stuck' ? updates.at.update.to : null,
       postponement: await readPostponement(tools),
       programs: said,
       conditions: await box.conditions(),

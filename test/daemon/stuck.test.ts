@@ -1,8 +1,9 @@
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { readAbout } from '../../daemon/box/snapshot.ts';
 import { clearUp } from '../../daemon/clear-up.ts';
+import { startDaemon } from '../../daemon/daemon.ts';
 import { follow, type Rest } from '../../daemon/engine.ts';
 import { exists, renameSafely } from '../../daemon/files.ts';
 import { saveJournal } from '../../daemon/journal.ts';
@@ -11,7 +12,7 @@ import { whereWeWere } from '../../daemon/resume.ts';
 import { openUpdates } from '../../daemon/updates.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { aKey } from '../support/a-key.ts';
-import { anUpdate, type Scene, scene, service } from '../support/fake-box.ts';
+import { anUpdate, playedWorker, type Scene, scene, service } from '../support/fake-box.ts';
 import { newVersion, oldVersion } from '../support/samples.ts';
 
 const program = '/usr/local/box-config-daemon/run.sh';
@@ -49,6 +50,10 @@ async function stuckBox() {
 const lookAt = async ({ places }: Scene) =>
   Promise.all([program, config].map((path) => readFile(places.at(path), 'utf8')));
 const begin = ({ tools }: Scene): Promise<Rest> => follow({ step: 'download', update: next }, tools);
+const unknownOffer = {
+  ...{ channel: 'detached' as const, packageUrl: 'http://127.0.0.1:1/p', signatureUrl: 'http://127.0.0.1:1/p.sig' },
+  ...{ sizeBytes: 1000, sha256: null, hardware: null, notes: null, components: null },
+};
 const snapshots = async ({ places }: Scene) => {
   const [trial, stuck] = await Promise.all([readAbout(places.trial), readAbout(places.stuckTrial)]);
   return { trial: trial.update, stuck: stuck.update };
@@ -165,6 +170,9 @@ it('does not bring back what a confirmed release has left behind it', async () =
   expect(await snapshots(box)).toEqual({ trial: undefined, stuck: undefined });
 });
 
+/** On a machine with much else to do. */
+const patient = { timeout: 60_000 };
+
 describe('a box that is stuck', () => {
   /** The daemon as it starts in the next boot, and again for as long as it reboots. */
   async function boots(code: 'RESTORE_FAILED' | 'SNAPSHOT_DAMAGED') {
@@ -177,7 +185,7 @@ describe('a box that is stuck', () => {
     const daemon = async () => {
       const updates = openUpdates({ ...box.tools, newWorker: () => box.tools.worker }, hooks);
       await updates.start();
-      await expect.poll(() => updates.resting).toBe(true);
+      await expect.poll(() => updates.resting, patient).toBe(true);
       return updates;
     };
     return { box, play, reboots, daemon };
@@ -187,7 +195,7 @@ describe('a box that is stuck', () => {
     const { reboots, daemon } = await boots('RESTORE_FAILED');
     for (let n = 1; n <= 3; n++) {
       await daemon();
-      await expect.poll(reboots).toBe(n);
+      await expect.poll(reboots, patient).toBe(n);
     }
     expect((await daemon()).at).toMatchObject({ step: 'stuck', stuckBoots: 3 });
     await quiet();
@@ -197,10 +205,25 @@ describe('a box that is stuck', () => {
   it('is not stuck any more when what kept it is gone', async () => {
     const { play, reboots, daemon } = await boots('RESTORE_FAILED');
     await daemon();
-    await expect.poll(reboots).toBe(1);
+    await expect.poll(reboots, patient).toBe(1);
     play.restoreFails = false;
     const { at } = await daemon();
     expect(at).toMatchObject({ step: 'idle', because: { code: 'INSTALL_SCRIPT_FAILED' } });
+  });
+
+  it('takes a newer release by itself, as nobody may be there to bring one, and not the one that failed', async () => {
+    const { box, play } = await boots('SNAPSHOT_DAMAGED');
+    const offer = { ...unknownOffer, version: anUpdate.to };
+    const newWorker = () => playedWorker(box.places, { latest: () => offer });
+    const daemon = await startDaemon({ ...box.tools, newWorker }, { firstCheckMs: 2 ** 31 - 1 });
+    onTestFinished(() => daemon.stop());
+    const check = () => daemon.check({ install: true, by: 'schedule', counts: true });
+    expect(await check()).toMatchObject({ begun: false });
+    offer.version = next.to;
+    play.script = 'good';
+    expect(await check()).toMatchObject({ begun: true });
+    await expect.poll(() => daemon.updates.resting && daemon.updates.at.step, patient).toBe('idle');
+    expect(await box.version()).toBe(String(next.to));
   });
 
   it('does not reboot where its copy is damaged, nor once a person has begun something else', async () => {
@@ -222,7 +245,7 @@ describe('a box that is stuck', () => {
     const updates = await helped.daemon();
     helped.play.script = 'good';
     await updates.begin(next);
-    await expect.poll(() => updates.resting && updates.at.step).toBe('idle');
+    await expect.poll(() => updates.resting && updates.at.step, patient).toBe('idle');
     const before = helped.reboots();
     awake();
     await quiet();

@@ -21,7 +21,7 @@ const good: GateFacts = {
   nowMs: new Date(2026, 2, 10, 12, 0).getTime(),
   clockKnown: true,
   backOff: { failures: 0, code: null, untilMs: 0 },
-  stuck: false,
+  stuck: null,
   postponement: null,
   programs: [{ name: '10-grid', exitCode: 0, said: '' }],
   conditions: wellConditioned,
@@ -108,7 +108,7 @@ const rows: Closed[] = [
     false,
     { conditions: { ...wellConditioned, rootType: 'overlay', rootPersistent: false } },
   ],
-  ['an undo could not be finished', 'stuck', 'STUCK', true, { stuck: true }],
+  ['an undo could not be finished', 'stuck', 'STUCK', true, { stuck: newVersion }],
   ['a person has to say so', 'automatic', 'ASK_FIRST', true, { config: configWith({ auto_install: false }) }],
   [
     'a person has postponed updates',
@@ -154,6 +154,11 @@ describe.each(rows)('when %s, the gate "%s" is closed (%s)', (_, name, code, sof
 
 it('is open for the lowest version that the box accepts, which a person may install again', () => {
   expect(closedOf({ floor: newVersion })).toEqual([]);
+});
+
+it('lets a stuck box take by itself what is newer than the release that brought it there', () => {
+  expect(closedOf({ stuck: newVersion - 1 })).toEqual([]);
+  expect(closedOf({ stuck: newVersion, offer: null })).toEqual(['stuck']);
 });
 
 it('holds back only the very package that failed, as far as the server says which it is', () => {
@@ -258,7 +263,7 @@ it('says the same twice, and names the gate that holds an update back, whatever 
   const maybe = fc.option(fc.boolean());
   const facts = fc.record({
     keys: fc.nat(3),
-    stuck: fc.boolean(),
+    stuck: fc.option(fc.constantFrom(newVersion - 1, newVersion)),
     clockKnown: fc.boolean(),
     heldSinceMs: fc.option(fc.nat()),
     conditions: fc.record({

@@ -15,6 +15,7 @@ export default defineConfig({
     // Generous: a busy two-core machine must not fail a test that a quiet one passes.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 50_000 } },
     maxWorkers: 4,
   },
 });

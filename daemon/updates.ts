@@ -5,10 +5,11 @@ import { openBlackBox } from './black-box.ts';
 import { clearUp } from './clear-up.ts';
 import { follow, type Rest } from './engine.ts';
 import type { Because, Update } from './facts.ts';
-import { exists, remove, write } from './files.ts';
+import { exists, remove, write, writeFileSafely } from './files.ts';
 import { recordEnd } from './history.ts';
 import type { At } from './machine.ts';
 import { idleAt, undoTrial, whereWeWere } from './resume.ts';
+import { undoMark } from './steps/confirm.ts';
 import { anotherBootMayHelp, bringStuckBack } from './stuck-trial.ts';
 import type { Resident, Tools } from './tools.ts';
 import { beginUndo, viewUndo, viewUndoOfTrial } from './undo-previous.ts';
@@ -191,6 +192,8 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     async undo() {
       if (running && at.step === 'confirm') {
         undoAsked = true;
+        // No cut takes back what was answered. Where it cannot be written, or is confirmed by now, this process does it.
+        await writeFileSafely(undoMark(places), '').catch((error) => log.error('the undo is not noted', error));
         return at.update.id;
       }
       if (!updates.resting) throw busy(at);

@@ -31,6 +31,7 @@ export const confirm: Step<'confirm'> = {
     if (!(await exists(places.trial)) && (before.update === at.update.id || isAgain(at.update, before))) {
       return kept(at, null, tools);
     }
+    if (await exists(undoMark(places))) return byPerson(at);
     if (at.cutBoots >= values.trial_boots) {
       const message = `Power was lost in ${at.cutBoots} boots before the release could be confirmed.`;
       return rollbackBecause(at, { code: 'POWER_LOST', message, step: 'confirm' });
@@ -58,9 +59,7 @@ export const confirm: Step<'confirm'> = {
     const byHand = Object.entries(at.baseline).filter(([, before]) => before === 'by hand');
     await startAgain(Object.fromEntries(byHand), tools);
     const health = await becomesHealthy(at, tools);
-    if (undoAsked()) {
-      return rollbackBecause(at, { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'confirm' });
-    }
+    if (undoAsked()) return byPerson(at);
     if (!health.ok) return rollbackBecause(at, { code: health.code, message: health.message, step: 'confirm' });
     if (!(await hasReported(values.trial_deadline_s * 1000, tools))) {
       const message = `The updater did not get ready in ${values.trial_deadline_s} s.`;
@@ -70,6 +69,12 @@ export const confirm: Step<'confirm'> = {
     return kept(at, Math.max(0, (health.upAtMs - at.stoppedAtMs) / 1000), tools);
   },
 };
+
+const byPerson = (at: At<'confirm'>) =>
+  rollbackBecause(at, { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'confirm' });
+
+/** Beside a snapshot on trial: a person wants it back. */
+export const undoMark = ({ trial }: Places): string => join(trial, 'undo-asked');
 
 /** An updater that works on this but never gets ready would be ended by systemd, and the one after it as well. */
 async function hasReported(patienceMs: number, { places, clock }: Tools): Promise<boolean> {

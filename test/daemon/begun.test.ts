@@ -1,11 +1,14 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
+import { follow } from '../../daemon/engine.ts';
 import type { Update } from '../../daemon/facts.ts';
-import { readJournal } from '../../daemon/journal.ts';
+import { readJournal, saveJournal } from '../../daemon/journal.ts';
+import type { At } from '../../daemon/machine.ts';
+import { whereWeWere } from '../../daemon/resume.ts';
 import { openUpdates } from '../../daemon/updates.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { codeOf } from '../support/error-of.ts';
-import { anUpdate, scene, service } from '../support/fake-box.ts';
+import { anUpdate, aRelease, scene, service } from '../support/fake-box.ts';
 
 const hooks = { changed: () => {}, ended: () => {}, heldBack: async () => undefined };
 const update: Update = { ...anUpdate, source: { kind: 'file', path: '/nowhere' } };
@@ -64,4 +67,34 @@ it('answers why an update has not begun when the journal cannot take it, and is 
   await updates.begin(update);
   expect(await inJournal()).toBe('download');
   await over();
+});
+
+it('answers that an undo on trial has begun once that is on the disk: after a cut it is put back all the same', async () => {
+  // It never answers, so the release stays on trial.
+  const box = await scene({ service: () => new Promise(() => {}) });
+  const { places, tools } = box;
+  await tools.box.snapshot(places.trial, ['/usr/local/box-config-daemon'], {
+    update: anUpdate.id,
+    from: anUpdate.from!,
+  });
+  await writeFile(places.at('/usr/local/box-config-daemon/VERSION'), `${anUpdate.to}\n`);
+  const at: At<'confirm'> = {
+    ...{ step: 'confirm', update: anUpdate, release: aRelease, paths: [], baseline: { [service]: 'active' } },
+    ...{ gateway: false, bootId: 'boot-0', stoppedAtMs: 0, scriptTail: [], cutBoots: 0 },
+  };
+  await saveJournal(places, { at, bootId: 'boot-1', tries: 1 });
+  const updates = openUpdates({ ...tools, newWorker: () => tools.worker }, hooks);
+  await updates.start();
+  await updates.undo();
+
+  box.nextBoot('cut');
+  const after = {
+    ...tools,
+    box: { ...tools.box, service: async () => ({ state: 'active', restarts: 0, byHand: false }) },
+  };
+  const { at: found } = await whereWeWere(after as typeof tools);
+  expect(found.step).toBe('confirm');
+  const rest = await follow(found, after as typeof tools);
+  expect(rest).toMatchObject({ step: 'idle', because: { code: 'ROLLED_BACK', step: 'confirm' } });
+  expect(await box.version()).toBe(String(anUpdate.from));
 });

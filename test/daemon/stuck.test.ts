@@ -170,9 +170,6 @@ it('does not bring back what a confirmed release has left behind it', async () =
   expect(await snapshots(box)).toEqual({ trial: undefined, stuck: undefined });
 });
 
-/** On a machine with much else to do. */
-const patient = { timeout: 60_000 };
-
 describe('a box that is stuck', () => {
   /** The daemon as it starts in the next boot, and again for as long as it reboots. */
   async function boots(code: 'RESTORE_FAILED' | 'SNAPSHOT_DAMAGED') {
@@ -185,7 +182,7 @@ describe('a box that is stuck', () => {
     const daemon = async () => {
       const updates = openUpdates({ ...box.tools, newWorker: () => box.tools.worker }, hooks);
       await updates.start();
-      await expect.poll(() => updates.resting, patient).toBe(true);
+      await expect.poll(() => updates.resting).toBe(true);
       return updates;
     };
     return { box, play, reboots, daemon };
@@ -195,7 +192,7 @@ describe('a box that is stuck', () => {
     const { reboots, daemon } = await boots('RESTORE_FAILED');
     for (let n = 1; n <= 3; n++) {
       await daemon();
-      await expect.poll(reboots, patient).toBe(n);
+      await expect.poll(reboots).toBe(n);
     }
     expect((await daemon()).at).toMatchObject({ step: 'stuck', stuckBoots: 3 });
     await quiet();
@@ -205,7 +202,7 @@ describe('a box that is stuck', () => {
   it('is not stuck any more when what kept it is gone', async () => {
     const { play, reboots, daemon } = await boots('RESTORE_FAILED');
     await daemon();
-    await expect.poll(reboots, patient).toBe(1);
+    await expect.poll(reboots).toBe(1);
     play.restoreFails = false;
     const { at } = await daemon();
     expect(at).toMatchObject({ step: 'idle', because: { code: 'INSTALL_SCRIPT_FAILED' } });
@@ -222,7 +219,7 @@ describe('a box that is stuck', () => {
     offer.version = next.to;
     play.script = 'good';
     expect(await check()).toMatchObject({ begun: true });
-    await expect.poll(() => daemon.updates.resting && daemon.updates.at.step, patient).toBe('idle');
+    await expect.poll(() => daemon.updates.resting && daemon.updates.at.step).toBe('idle');
     expect(await box.version()).toBe(String(next.to));
   });
 
@@ -245,7 +242,7 @@ describe('a box that is stuck', () => {
     const updates = await helped.daemon();
     helped.play.script = 'good';
     await updates.begin(next);
-    await expect.poll(() => updates.resting && updates.at.step, patient).toBe('idle');
+    await expect.poll(() => updates.resting && updates.at.step).toBe('idle');
     const before = helped.reboots();
     awake();
     await quiet();

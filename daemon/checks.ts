@@ -119,10 +119,12 @@ export function openChecks(tools: Parts, changed: () => void): Checks {
       return memory.last as Checks['last'];
     },
     get backOff() {
+      // A clock that jumped back must not turn an hour into years; what is left of it is set once, and then passes.
+      const latestMs = clock.now() + longestWaitMs;
+      const inTime = (wait: Wait): Wait => (wait.untilMs > latestMs ? { ...wait, untilMs: latestMs } : wait);
+      memory = { ...memory, asking: inTime(memory.asking), updates: inTime(memory.updates) };
       const { asking, updates } = memory;
-      const longest = asking.untilMs > updates.untilMs ? asking : updates;
-      // A clock that jumped back must not turn an hour into years.
-      return { ...longest, untilMs: Math.min(longest.untilMs, clock.now() + longestWaitMs) };
+      return asking.untilMs > updates.untilMs ? asking : updates;
     },
   };
 }

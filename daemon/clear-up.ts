@@ -33,14 +33,14 @@ export async function clearUp(
   if (update === null) return;
   const { places, config, log } = tools;
   try {
+    // The way back from a box that was stuck, until a release is confirmed again. First of all: it would undo that one.
+    if (because === null) await removeSafely(places.stuckTrial);
     const { values } = await config();
     const again = because !== null && wantedAgain.has(because.code) && update.source.kind === 'server';
     const { verified, unverified } = packageFiles(places, values, update.to);
     // Under its old name, as the next update has to verify it anew.
     if (again && (await exists(verified))) await move(verified, unverified);
     await clearDownloads(places, values, { keep: again ? update.to : null });
-    // The way back from a box that was stuck, until a release is confirmed again.
-    if (because === null) await removeSafely(places.stuckTrial);
     const snapshots = (await readdir(places.state)).filter((name) => name.startsWith(basename(places.newSnapshot)));
     for (const name of snapshots) await removeSafely(join(places.state, name));
     // The one that runs starts its workers from there; each that an undo may lead back to.

@@ -13,7 +13,7 @@ import { asWished, byItself, type Wish } from './components.ts';
 import { readComponents } from './components-on-box.ts';
 import { watchDay } from './day.ts';
 import type { Offer, Update } from './facts.ts';
-import { makeFolder, privateFolder, readIfThere, removeUnfinished, writeFileSafely } from './files.ts';
+import { makeFolder, privateFolder, readIfReadable, removeUnfinished, writeFileSafely } from './files.ts';
 import type { GateFacts } from './gates/gate.ts';
 import { closedGate, closedGates, openAgainMs } from './gates/gates.ts';
 import { type GateWatch, watchGates } from './gates/watch.ts';
@@ -111,7 +111,7 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
 
   /** What gates hold back is tried again when they may have opened. */
   async function defer(look: readonly Gate[]): Promise<void> {
-    await gates.held.begins();
+    await gates.held.begins().catch((error) => log.error('the deferral is not noted', error));
     const againMs = openAgainMs(closedGates(look, 'schedule', false), clock.now());
     if (againMs !== undefined) schedule.heldUntil(againMs);
   }
@@ -240,11 +240,11 @@ export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptio
 }
 
 /** A name that no other box has, made once. */
-async function boxId({ places }: Resident): Promise<string> {
+async function boxId({ places, log }: Resident): Promise<string> {
   const file = join(places.state, 'box-id');
-  const known = (await readIfThere(file))?.trim();
+  const known = (await readIfReadable(file))?.trim();
   if (known) return known;
   const made = randomUUID();
-  await writeFileSafely(file, `${made}\n`);
+  await writeFileSafely(file, `${made}\n`).catch((error) => log.error('the name of this box is not kept', error));
   return made;
 }

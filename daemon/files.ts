@@ -191,6 +191,9 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
+/** The same of what can be done without: a file that the disk cannot read any more is as good as none. */
+export const readIfReadable = (path: string): Promise<string | undefined> => readIfThere(path).catch(() => undefined);
+
 export async function exists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,

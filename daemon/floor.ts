@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Config } from '../protocol/config-keys.ts';
 import { UpdateError } from '../protocol/errors.ts';
 import type { Update } from './facts.ts';
-import { readIfThere, writeFileSafely } from './files.ts';
+import { readIfReadable, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
 import { installedVersion } from './version-on-box.ts';
 
@@ -18,7 +18,7 @@ export async function readFloor(places: Places, config: Config): Promise<number>
 }
 
 async function highestConfirmed(places: Places): Promise<number> {
-  return Number.parseInt((await readIfThere(floorFile(places))) ?? '0', 10) || 0;
+  return Number.parseInt((await readIfReadable(floorFile(places))) ?? '0', 10) || 0;
 }
 
 /** Never lowers it: called with each confirmed version. */

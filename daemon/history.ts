@@ -1,18 +1,20 @@
 import * as z from 'zod';
 import { type ErrorCode, errorCodes } from '../protocol/error-codes.ts';
+import { asUpdateError } from '../protocol/errors.ts';
 import { type HistoryEntry, type Outcome, type UpdateStep, updateSteps } from '../protocol/views.ts';
 import type { Because } from './facts.ts';
-import { appendSafely, readIfThere, writeFileSafely } from './files.ts';
+import { appendSafely, move, readIfReadable, readIfThere, writeFileSafely } from './files.ts';
 import { keptAside } from './kept-aside.ts';
 import type { At } from './machine.ts';
 import type { Places } from './places.ts';
+import type { Resident } from './tools.ts';
 
 /** Entries kept; the oldest go. */
 const most = 200;
 
 /** Past updates, newest first. A torn last line, as a power cut may leave it, is passed over. */
 export async function readHistory(places: Places): Promise<HistoryEntry[]> {
-  return entriesIn((await readIfThere(places.history)) ?? '');
+  return entriesIn((await readIfReadable(places.history)) ?? '');
 }
 
 /** When an update ended, as far as the box knows. */
@@ -24,13 +26,27 @@ export interface Moment {
   readonly bootId: string;
 }
 
+/** Writes what the update came to that rests here; where that cannot be done now the next start does it, by the journal. */
+export async function recordRest(
+  rest: At<'idle'>,
+  { box, clock, log, places }: Pick<Resident, 'box' | 'clock' | 'log' | 'places'>,
+): Promise<HistoryEntry | undefined> {
+  try {
+    const at = new Date(clock.now()).toISOString();
+    return await recordEnd(places, rest, { at, clockKnown: await box.clockKnown(), bootId: await box.bootId() });
+  } catch (error) {
+    log.error('the history cannot be written', asUpdateError(error));
+    return undefined;
+  }
+}
+
 /** Writes what the last update came to; again is fine, as a cut may come between this and the journal. */
 export async function recordEnd(places: Places, at: At<'idle'>, now: Moment): Promise<HistoryEntry | undefined> {
   if (at.update === null) return undefined;
   const undone = at.because?.code === 'ROLLED_BACK';
   const kept_aside = undone ? await keptAside(places, at.update.id) : null;
   const entry = { ...entryOf(at as At<'idle'> & { update: object }, now), kept_aside };
-  const text = (await readIfThere(places.history)) ?? '';
+  const text = (await readIfThere(places.history).catch(() => setAside(places))) ?? '';
   const known = entriesIn(text);
   if (known.some(({ id, outcome }) => id === entry.id && outcome === entry.outcome)) return undefined;
   if (known.length >= most) {
@@ -42,6 +58,13 @@ export async function recordEnd(places: Places, at: At<'idle'>, now: Moment): Pr
   await appendSafely(places.history, `${gap}${JSON.stringify(entry)}\n`);
   return entry;
 }
+
+/** What the disk cannot read can be written to no more, either. */
+const setAside = ({ history }: Places): Promise<undefined> =>
+  move(history, `${history}.bad`).then(
+    () => undefined,
+    () => undefined,
+  );
 
 /** How often in a row this release did not make it, up to now: what happened before a reboot counts as well. */
 export function failuresInARow(newestFirst: readonly HistoryEntry[], to: number): number {

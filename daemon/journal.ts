@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import * as z from 'zod';
 import { UpdateError } from '../protocol/errors.ts';
 import { readAbout } from './box/snapshot.ts';
@@ -58,8 +60,37 @@ export const newestFormat = (formats: Formats = journalFormats): number =>
 
 /** Writes the journal: whole or not at all, on the disk when it returns. */
 export async function saveJournal(places: Places, entry: Entry, formats = journalFormats): Promise<void> {
+  await writeFileSafely(places.journal, await textOf(places, entry, formats));
+}
+
+/** Keeps the position of a stuck box beside its way back: an update that comes to nothing there leads back to it. */
+export async function keepStuck(places: Places, entry: Entry): Promise<void> {
+  await writeFileSafely(stuckFile(places), await textOf(places, entry, journalFormats));
+}
+
+/** Undefined when the snapshot on trial is of no stuck box, or nobody can read what it was. */
+export async function readStuck(places: Places): Promise<At<'stuck'> | undefined> {
+  try {
+    const { at } = parseEntry(await readFile(stuckFile(places), 'utf8'), journalFormats);
+    return at.step === 'stuck' ? at : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const stuckFile = ({ trial }: Places): string => join(trial, 'stuck.json');
+
+async function textOf(places: Places, entry: Entry, formats: Formats): Promise<string> {
   const format = await formatToWrite(places, formats);
-  await writeFileSafely(places.journal, `${JSON.stringify({ format, ...formats[format]!.write(entry) })}\n`);
+  return `${JSON.stringify({ format, ...formats[format]!.write(entry) })}\n`;
+}
+
+/** @throws when it is none that this updater knows */
+function parseEntry(text: string, formats: Formats): Entry {
+  const document = JSON.parse(text);
+  const { format } = z.object({ format: z.int() }).parse(document);
+  if (!Object.hasOwn(formats, format)) throw new Error(`format ${format} is of another updater`);
+  return formats[format]!.read(document);
 }
 
 /**
@@ -75,10 +106,7 @@ export async function readJournal(places: Places, formats = journalFormats): Pro
   try {
     const text = await readIfThere(places.journal);
     if (text === undefined) return { kind: 'none' };
-    const document = JSON.parse(text);
-    const { format } = z.object({ format: z.int() }).parse(document);
-    if (!Object.hasOwn(formats, format)) throw new Error(`format ${format} is of another updater`);
-    return { kind: 'entry', entry: formats[format]!.read(document) };
+    return { kind: 'entry', entry: parseEntry(text, formats) };
   } catch (cause) {
     const kept = await keepAside(places.journal);
     const message = `The journal cannot be read and is kept as ${kept}.`;

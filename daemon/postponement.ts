@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { longestPostponementS } from '../protocol/operations.ts';
 import type { PostponementView } from '../protocol/views.ts';
-import { readIfThere, removeSafely, writeFileSafely } from './files.ts';
+import { readIfReadable, removeSafely, writeFileSafely } from './files.ts';
 import type { Tools } from './tools.ts';
 
 /** A person holds updates back for a while: it has a reason and an end, and ends by itself. */
@@ -43,7 +43,7 @@ export async function postpone(parts: Parts, forS: number, reason: string): Prom
 
 /** The postponement in force; null when there is none or it is over. */
 export async function readPostponement(parts: Parts): Promise<Postponement | null> {
-  const text = await readIfThere(fileOf(parts));
+  const text = await readIfReadable(fileOf(parts));
   const entry = text === undefined ? undefined : parse(text);
   if (!entry) return null;
   const { box, clock } = parts;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { UpdateError } from '../protocol/errors.ts';
-import { readIfThere, writeFileSafely } from './files.ts';
+import { readIfReadable, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
 
 const entrySchema = z.object({ sha256: z.string(), version: z.number(), code: z.string(), at: z.string() });
@@ -14,7 +14,7 @@ const fileOf = (places: Places) => join(places.state, 'quarantine.json');
 
 /** Releases that failed here through their own fault: signed ones only, so nobody else can put one on the list. */
 export async function readQuarantine(places: Places): Promise<readonly Quarantined[]> {
-  const text = await readIfThere(fileOf(places));
+  const text = await readIfReadable(fileOf(places));
   if (text === undefined) return [];
   try {
     return fileSchema.parse(JSON.parse(text));

@@ -4,7 +4,7 @@ import { describeProblem, type LoadedConfig, parseConfigText, problemWith } from
 import { configKeys } from '../protocol/config-keys.ts';
 import { UpdateError } from '../protocol/errors.ts';
 import { type Input, pageSettings } from '../protocol/operations.ts';
-import { readIfThere, writeFileSafely } from './files.ts';
+import { readIfReadable, writeFileSafely } from './files.ts';
 import { settingsFile } from './load-config.ts';
 import type { Places } from './places.ts';
 
@@ -37,7 +37,7 @@ export async function setSettings(places: Places, { reset, ...wished }: Input<'s
 
 /** One that cannot be read begins anew: the page has no other way to mend it. */
 async function readSettings(places: Places): Promise<Record<string, unknown>> {
-  const parsed = parseConfigText((await readIfThere(settingsFile(places))) ?? '{}');
+  const parsed = parseConfigText((await readIfReadable(settingsFile(places))) ?? '{}');
   const json = 'json' in parsed ? parsed.json : {};
   return typeof json === 'object' && json !== null && !Array.isArray(json) ? { ...json } : {};
 }

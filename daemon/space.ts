@@ -27,6 +27,23 @@ export async function needSpace(tools: With<never>, needs: readonly Need[]): Pro
 }
 
 /**
+ * The same where that is only announced: it counts as free what giving up the kept copy would free, and gives nothing up.
+ * @throws UpdateError DISK_FULL
+ */
+export async function mayMakeRoom(tools: With<'places'>, needs: readonly Need[]): Promise<void> {
+  for (const need of await byFileSystem(needs)) {
+    const kept = await keptBytes(tools.places, need.folder);
+    const fault = await shortage(tools, { ...need, bytes: Math.max(0, need.bytes - kept) });
+    if (fault) throw fault;
+  }
+}
+
+/** Bytes that a folder can take without going into the reserve. */
+export async function roomBytes({ box, config }: With<never>, folder: string): Promise<number> {
+  return Math.max(0, (await box.freeBytes(folder)) - (await config()).values.reserve_bytes);
+}
+
+/**
  * The same for a new update, which goes before the kept copy of the earlier release: that is given up where it helps.
  * The copy of a release on trial never is.
  * @throws UpdateError DISK_FULL

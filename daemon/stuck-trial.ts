@@ -6,6 +6,7 @@
  *     confirm   trial -> previous; trial.stuck is cleared up
  *     rollback  trial is put back, then trial.stuck: the box is of the older release, whole
  */
+import { join } from 'node:path';
 import { parseInstalledVersion } from '../protocol/version.ts';
 import { readAbout } from './box/snapshot.ts';
 import type { Baseline } from './facts.ts';
@@ -16,9 +17,12 @@ import type { Places } from './places.ts';
 /** How often a stuck undo is tried again, a boot each. */
 export const maxStuckBoots = 3;
 
-/** True where the copy is good and something kept it from being put back: what that was may be gone in the next boot. */
+/** True unless the copy is damaged: whatever else kept it from being put back may be gone in the next boot. */
 export const anotherBootMayHelp = ({ stuckBecause, stuckBoots }: At<'stuck'>): boolean =>
-  stuckBecause.code === 'RESTORE_FAILED' && stuckBoots < maxStuckBoots;
+  stuckBecause.code !== 'SNAPSHOT_DAMAGED' && stuckBoots < maxStuckBoots;
+
+/** For the guard: `trial/` waits for a person or the next boot, and nobody is to end it. Goes when it is worked on. */
+export const stuckMark = ({ run }: Places): string => join(run, 'stuck');
 
 /** True when the snapshot in `trial/` is of this update, not left by one that ended stuck. */
 export async function isOnTrial({ trial }: Places, updateId: string): Promise<boolean> {
@@ -40,6 +44,11 @@ export async function setStuckAside({ trial, stuckTrial }: Places): Promise<void
 /** The new update did not come so far as to have a snapshot of its own: the old one counts again. */
 export async function bringStuckBack({ trial, stuckTrial }: Places): Promise<void> {
   if ((await exists(stuckTrial)) && !(await exists(trial))) await renameSafely(stuckTrial, trial);
+}
+
+/** What could not be cleared up after an earlier update must not be taken for the way back of the one that begins. */
+export async function leaveNoStuck({ trial, stuckTrial }: Places): Promise<void> {
+  if (!(await exists(trial))) await removeSafely(stuckTrial);
 }
 
 /** What the box was before it got stuck, as its snapshot says: version and the services that ran. */

@@ -1,16 +1,18 @@
-import { join } from 'node:path';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import type { HistoryEntry, Progress, UndoView, UpdateView } from '../protocol/views.ts';
 import { openBlackBox } from './black-box.ts';
 import { clearUp } from './clear-up.ts';
 import { follow, type Rest } from './engine.ts';
 import type { Because, Update } from './facts.ts';
-import { exists, remove, write, writeFileSafely } from './files.ts';
-import { recordEnd } from './history.ts';
+import { exists, remove, writeFileSafely } from './files.ts';
+import { recordRest } from './history.ts';
+import { readStuck, saveJournal } from './journal.ts';
 import type { At } from './machine.ts';
 import { idleAt, undoTrial, whereWeWere } from './resume.ts';
-import { undoMark } from './steps/confirm.ts';
-import { anotherBootMayHelp, bringStuckBack } from './stuck-trial.ts';
+import { rebootBecause } from './steps/reboot.ts';
+import { undoMark } from './steps/undo.ts';
+import { noteStuck } from './stuck-note.ts';
+import { anotherBootMayHelp, bringStuckBack, isOnTrial, leaveNoStuck, stuckMark } from './stuck-trial.ts';
 import type { Resident, Tools } from './tools.ts';
 import { beginUndo, viewUndo, viewUndoOfTrial } from './undo-previous.ts';
 import { cancellable, viewOf } from './update-view.ts';
@@ -18,6 +20,9 @@ import { cancellable, viewOf } from './update-view.ts';
 /** A full or failing disk may be better in a minute. */
 const tryAgainMs = 60_000;
 const stuckRebootMs = 60_000;
+/** A disk that takes no writes for so many tries may in another boot; so seldom that the box is of some use meanwhile. */
+const mostInVain = 10;
+const leastUptimeS = 3600;
 
 export interface Updates {
   /** Takes up what was under way when the daemon ended; resolves when that is known, not when it is done. */
@@ -46,8 +51,6 @@ export interface UpdatesHooks {
 /** One update at a time: begins it, follows it to its end, writes its history. */
 export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
   const { clock, log, places } = base;
-  /** For the guard, which else would end a trial that nobody ends. */
-  const stuckMark = join(places.run, 'stuck');
   let at: At = idleAt;
   let running: Promise<void> | undefined;
   let progress: Progress | null = null;
@@ -55,6 +58,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
   let worker = base.newWorker();
   let undoAsked = false;
   let stepBegan = 0;
+  let inVain = 0;
   const blackBox = openBlackBox(base);
 
   const tools = (): Tools => ({
@@ -76,7 +80,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     undoAsked = false;
     at = start;
     return new Promise((begun, failed) => {
-      running = remove(stuckMark)
+      running = (start.step === 'download' ? leaveNoStuck(places) : Promise.resolve())
         .then(() => travel(start, tries, begun))
         .catch((error) => {
           failed(asUpdateError(error));
@@ -94,8 +98,12 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
   /** The journal itself could not be written, so nothing may act. What changed nothing is over, the rest waits. */
   async function cannotGoOn(thrown: unknown): Promise<void> {
     log.error('the updater cannot go on', asUpdateError(thrown));
-    if (cancellable.includes(at.step)) at = idleAt;
-    else setTimeout(() => void updates.start().catch(cannotGoOn), tryAgainMs).unref();
+    if (cancellable.includes(at.step)) {
+      at = idleAt;
+      return;
+    }
+    if (++inVain >= mostInVain && clock.uptimeS() >= leastUptimeS) await rebootBecause('nothing can be written', base);
+    setTimeout(() => void updates.start().catch(cannotGoOn), tryAgainMs).unref();
   }
 
   /** To a rest, and on from there as long as something is left to put back. */
@@ -121,52 +129,52 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
 
   /** @returns where to go on, when this is not the end */
   async function finish(rest: Rest): Promise<At | undefined> {
-    if (rest.step === 'stuck') {
-      at = rest;
-      await write(stuckMark, '');
-      log.error('stuck', new UpdateError(rest.stuckBecause.code, rest.stuckBecause.message));
-      if (anotherBootMayHelp(rest)) void rebootFrom(rest);
-      return undefined;
-    }
+    inVain = 0;
+    if (rest.step === 'stuck') return restStuck(rest);
     await clearUp(rest, base);
-    await record(rest);
+    const entry = await recordRest(rest, base);
+    if (entry) hooks.ended(entry);
     // Left by an update that began while the box was stuck and never got to its own snapshot.
     if (rest.because !== null) await bringStuckBack(places);
     const onTrial = await exists(places.trial);
     at = rest;
     // Asked for in the very moment in which the release was confirmed.
-    if (undoAsked && rest.because === null) {
-      undoAsked = false;
-      return beginUndo(tools());
+    if (rest.because === null && (undoAsked || (await exists(undoMark(places.previous))))) return undoOnceMore();
+    if (!onTrial) {
+      await remove(stuckMark(places));
+      return undefined;
     }
-    if (!onTrial) return undefined;
+    // The update came to nothing on a box that was stuck, which it is still.
+    const stuck = await readStuck(places);
+    if (stuck && (await isOnTrial(places, stuck.update.id))) {
+      await saveJournal(places, { at: stuck, bootId: await base.box.bootId(), tries: 1 });
+      return restStuck(stuck);
+    }
     const because: Because = { code: 'RESTORE_FAILED', message: 'The box was still on trial.', step: 'rollback' };
     return undoTrial(tools(), places.trial, because);
   }
 
-  /** Nobody may be there to do it; who is there has time to see why, or to do something else. */
+  async function restStuck(rest: At<'stuck'>): Promise<undefined> {
+    at = rest;
+    await noteStuck(rest, base);
+    if (anotherBootMayHelp(rest)) void rebootFrom(rest);
+  }
+
+  /** Who is there has time to see why, or to do something else. */
   async function rebootFrom(rest: At<'stuck'>): Promise<void> {
     await clock.sleep(stuckRebootMs);
     if (at !== rest || !updates.resting) return;
-    log.warn('reboots to try the undo again', { boots: rest.stuckBoots });
-    try {
-      await base.box.sync();
-      await base.box.reboot('orderly');
-    } catch (error) {
-      log.error('the box does not take the order to reboot', asUpdateError(error));
-    }
+    await rebootBecause('the undo is tried again', base);
   }
 
-  async function record(rest: At<'idle'>): Promise<void> {
+  async function undoOnceMore(): Promise<At | undefined> {
+    undoAsked = false;
     try {
-      const { box } = base;
-      const at = new Date(clock.now()).toISOString();
-      const now = { at, clockKnown: await box.clockKnown(), bootId: await box.bootId() };
-      const entry = await recordEnd(places, rest, now);
-      if (entry) hooks.ended(entry);
+      return await beginUndo(tools());
     } catch (error) {
-      // The next start writes it: the journal has it all.
-      log.error('the history cannot be written', asUpdateError(error));
+      log.error('the undo that was asked for cannot be done', asUpdateError(error));
+      await remove(undoMark(places.previous));
+      return undefined;
     }
   }
 
@@ -192,8 +200,9 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     async undo() {
       if (running && at.step === 'confirm') {
         undoAsked = true;
-        // No cut takes back what was answered. Where it cannot be written, or is confirmed by now, this process does it.
-        await writeFileSafely(undoMark(places), '').catch((error) => log.error('the undo is not noted', error));
+        // No cut takes back what was answered: also where it is confirmed by now.
+        const note = (folder: string) => writeFileSafely(undoMark(folder), '');
+        await note(places.trial).catch(() => note(places.previous));
         return at.update.id;
       }
       if (!updates.resting) throw busy(at);

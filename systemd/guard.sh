@@ -125,7 +125,8 @@ watch() {
 
 # Called when its unit stops: only a machine that goes down stops it, or a person, who leaves no mark.
 shutdown() {
-    [ "$("$systemctl" is-system-running 2>/dev/null)" = stopping ] || return 0
+    # Not "is-system-running": a box that goes down while it is still coming up is "starting" to its end.
+    "$systemctl" show --property=Job,ActiveState shutdown.target 2>/dev/null | grep -Eq '^(Job=[1-9]|ActiveState=active)' || return 0
     # The mark says that all was written, so it is.
     sync
     put "$state/orderly-shutdown" "$(date +%s)"

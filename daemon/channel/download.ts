@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
+import { bytesText } from '../../protocol/words.ts';
 import { openRegular, readIfThere, remove, syncFolder, write } from '../files.ts';
 import { type Answer, get, type Network, unexpectedStatus } from './http.ts';
 import { type Patience, patiently } from './retry.ts';
@@ -13,6 +14,8 @@ export interface DownloadJob {
   /** From the release file; null = the server's word is taken, up to `maxBytes`. */
   readonly sizeBytes: number | null;
   readonly maxBytes: number;
+  /** To which the file may grow without going into the reserve of the disk; undefined = that is not known. */
+  readonly fitBytes?: number;
   /** A stall window slower than this is a stall; 0 = only one without a single byte is. */
   readonly minBytesPerS: number;
   /** A minute by default, ms. */
@@ -81,6 +84,7 @@ async function fetchInto(
       await keepEtag(answer, job);
       for await (const chunk of steadily(answer, job, endsAtMs)) {
         if (have + chunk.length > (total ?? job.maxBytes)) throw tooLong(job, total);
+        mustFit(job, have + chunk.length);
         await writeAll(file, chunk, have);
         have += chunk.length;
         report(have, total);
@@ -171,7 +175,14 @@ function checkedTotal(job: DownloadJob, announced: number | null): number | null
     throw new UpdateError('SIZE_MISMATCH', `${job.url} should have ${total} bytes, the server announces ${announced}.`);
   }
   if (total !== null && total > job.maxBytes) throw tooLong(job, total);
+  mustFit(job, total ?? 0);
   return total;
+}
+
+function mustFit({ url, fitBytes = Number.POSITIVE_INFINITY }: DownloadJob, bytes: number): void {
+  if (bytes <= fitBytes) return;
+  const message = `${url} has ${bytesText(bytes)} or more, of which ${bytesText(fitBytes)} fit beside the reserve.`;
+  throw new UpdateError('DISK_FULL', message);
 }
 
 function tooLong(job: DownloadJob, total: number | null): UpdateError {

@@ -89,6 +89,11 @@ export const handlers: Handlers = {
   async config_set({ key, value }, daemon) {
     // The undo of an update on trial puts the old file back: a change now would be lost without a word.
     needRest(daemon, 'The configuration stays');
+    if (daemon.updates.at.step === 'stuck')
+      throw new UpdateError(
+        'STUCK',
+        'The configuration stays as it is: the undo that is to be finished would put it back.',
+      );
     const { places, config, log } = daemon.tools;
     await setConfig(places, key, value);
     // Root's word is the last one: what the page had set would lie over it.

@@ -17,6 +17,7 @@ import { carryPackage, keepPackage } from './keep-package.ts';
 import { noteAfter } from './note-after.ts';
 import { rollbackBecause } from './rollback.ts';
 import { startAgain } from './stop.ts';
+import { undoMark } from './undo.ts';
 
 /** Confirms by local health alone: the update server may be down, that says nothing of this release. */
 export const confirm: Step<'confirm'> = {
@@ -31,7 +32,7 @@ export const confirm: Step<'confirm'> = {
     if (!(await exists(places.trial)) && (before.update === at.update.id || isAgain(at.update, before))) {
       return kept(at, null, tools);
     }
-    if (await exists(undoMark(places))) return byPerson(at);
+    if (await exists(undoMark(places.trial))) return byPerson(at);
     if (at.cutBoots >= values.trial_boots) {
       const message = `Power was lost in ${at.cutBoots} boots before the release could be confirmed.`;
       return rollbackBecause(at, { code: 'POWER_LOST', message, step: 'confirm' });
@@ -72,9 +73,6 @@ export const confirm: Step<'confirm'> = {
 
 const byPerson = (at: At<'confirm'>) =>
   rollbackBecause(at, { code: 'ROLLED_BACK', message: 'A person had it put back.', step: 'confirm' });
-
-/** Beside a snapshot on trial: a person wants it back. */
-export const undoMark = ({ trial }: Places): string => join(trial, 'undo-asked');
 
 /** An updater that works on this but never gets ready would be ended by systemd, and the one after it as well. */
 async function hasReported(patienceMs: number, { places, clock }: Tools): Promise<boolean> {

@@ -7,7 +7,7 @@ import { pinnedKeyPems } from '../keys.ts';
 import type { Step } from '../machine.ts';
 import { networkOf } from '../network.ts';
 import { checkQuarantine, readQuarantine } from '../quarantine.ts';
-import { makeRoom } from '../space.ts';
+import { mayMakeRoom, roomBytes } from '../space.ts';
 import type { Tools } from '../tools.ts';
 import { clearDownloads } from './clear-downloads.ts';
 import { packageFiles } from './package-files.ts';
@@ -24,13 +24,15 @@ export const download: Step<'download'> = {
     const files = packageFiles(places, values, update.to);
     const options = { report: show, signal: cancelled };
     await clearDownloads(places, values, { keep: update.to });
-    // Before a byte is fetched, all that the update will take; each step looks again once it knows better.
+    // Before a byte is fetched, all that the update will take; each step looks again once it knows better. Nobody has
+    // signed the size, so the way back is not given up for it: what is fetched has to fit beside that.
     const inAll = update.source.kind === 'server' ? (update.source.offer.sizeBytes ?? 0) * spaceFactor : 0;
-    const bytes = Math.max(0, inAll - (await bytesOf(files.unverified)));
-    await makeRoom(tools, [
-      { folder: files.folder, bytes, inodes: 0 },
+    const have = await bytesOf(files.unverified);
+    await mayMakeRoom(tools, [
+      { folder: files.folder, bytes: Math.max(0, inAll - have), inodes: 0 },
       { folder: places.state, ...(await box.sizeOf(values.writable_paths)) },
     ]);
+    const fitBytes = have + (await roomBytes(tools, files.folder));
     const target = { path: files.unverified, signaturePath: files.signature, maxBytes: values.max_package_bytes };
     if (update.source.kind === 'file') {
       await worker.do('copy', { ...target, from: update.source.path }, options);
@@ -44,6 +46,7 @@ export const download: Step<'download'> = {
           url: offer.packageUrl,
           signatureUrl: offer.signatureUrl,
           sizeBytes: offer.sizeBytes,
+          fitBytes,
           minBytesPerS: values.min_bytes_per_s,
           longestMs: values.max_download_s * 1000,
           network: networkOf(values, places, serverOf(values)),

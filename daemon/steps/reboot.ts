@@ -1,4 +1,4 @@
-import { UpdateError } from '../../protocol/errors.ts';
+import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import type { Step } from '../machine.ts';
 import type { Tools } from '../tools.ts';
 import { switchUpdater } from './bring-updater.ts';
@@ -14,6 +14,15 @@ export const reboot: Step<'reboot'> = {
   },
 };
 
+/** Where nobody may be there to do it. */
+export async function rebootBecause(reason: string, tools: Waiting): Promise<void> {
+  const { box, log } = tools;
+  log.warn(`reboots by itself: ${reason}`);
+  await anotherBoot(await box.bootId(), tools).catch((error) => log.error('no reboot', asUpdateError(error)));
+}
+
+type Waiting = Pick<Tools, 'box' | 'clock' | 'log'>;
+
 /** In order as long as there is hope; forced, no service ends well, but what was synced is on the disk. */
 const ways = [
   // Long enough for services that stop slowly.
@@ -26,7 +35,7 @@ const betweenTriesMs = 5000;
  * Returns at once in another boot than `bootId`; otherwise reboots, which ends this process.
  * @throws UpdateError REBOOT_FAILED when the box is still up after all that could be done
  */
-export async function anotherBoot(bootId: string, { box, clock, log }: Tools): Promise<void> {
+export async function anotherBoot(bootId: string, { box, clock, log }: Waiting): Promise<void> {
   if ((await box.bootId()) !== bootId) return;
   for (const { way, tries, patienceMs } of ways) {
     for (let n = 0; n < tries; n++) {

@@ -26,7 +26,9 @@ export const restored: Step<'restored'> = {
     if (at.update.sha256 && (at.blame || (await isRepeated(at, places)))) {
       const { sha256, to } = at.update;
       const when = new Date(clock.now()).toISOString();
-      await addToQuarantine(places, { sha256, version: to, code: at.because.code, at: when });
+      await addToQuarantine(places, { sha256, version: to, code: at.because.code, at: when }).catch((error) =>
+        log.error('the release could not be put on the list of those that failed', error),
+      );
     }
     await waitForServices(at, tools);
     // What it was undone by is no earlier release any more.

@@ -4,7 +4,7 @@ import { UpdateError } from '../../protocol/errors.ts';
 import type { Because } from '../facts.ts';
 import { exists, remove, write } from '../files.ts';
 import type { At, Step } from '../machine.ts';
-import { beforeStuck, maxStuckBoots } from '../stuck-trial.ts';
+import { beforeStuck, maxStuckBoots, stuckMark } from '../stuck-trial.ts';
 import type { Tools } from '../tools.ts';
 import { otherWay } from './keep-package.ts';
 import { running, startAgain } from './stop.ts';
@@ -25,6 +25,7 @@ export const rollback: Step<'rollback'> = {
     }
     // The guard grants the undo as much time as a trial.
     await write(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
+    await remove(stuckMark(places));
     // It may have outlived the daemon that started it.
     await box.killScript();
     let quiet = true;

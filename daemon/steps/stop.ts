@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { UpdateError } from '../../protocol/errors.ts';
-import { exists, renameSafely, write } from '../files.ts';
+import { exists, remove, renameSafely, write } from '../files.ts';
 import type { Step } from '../machine.ts';
 import { takeSeal } from '../seal.ts';
-import { setStuckAside } from '../stuck-trial.ts';
+import { setStuckAside, stuckMark } from '../stuck-trial.ts';
 import type { Tools } from '../tools.ts';
 import { rollbackBecause } from './rollback.ts';
 import { aboutOf } from './snapshot.ts';
@@ -32,6 +32,7 @@ export const stop: Step<'stop'> = {
     }
     await setStuckAside(places);
     await write(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
+    await remove(stuckMark(places));
     await renameSafely(places.newSnapshot, places.trial);
     return { ...at, step: 'install', bootId: await box.bootId(), stoppedAtMs, scriptTail: [], seal };
   },

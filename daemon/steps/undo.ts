@@ -18,6 +18,8 @@ export const undo: Step<'undo'> = {
   async run(at, tools) {
     const { box, places, config, clock, log } = tools;
     const stoppedAtMs = clock.now();
+    // The journal has it now.
+    await remove(undoMark(places.previous));
     for (const name of running(at.baseline)) {
       // What it writes from here on may be lost, which is less than not to get rid of a bad release.
       await box.stopService(name).catch((error) => log.error(`${name} runs on during the undo`, error));
@@ -35,6 +37,9 @@ export const undo: Step<'undo'> = {
     return { ...at, step: 'rollback', stoppedAtMs };
   },
 };
+
+/** Beside a snapshot: a person wants it back. */
+export const undoMark = (snapshot: string): string => join(snapshot, 'undo-asked');
 
 /** Stays as it is whoever changed it: what belongs to the box and its owner rather than to a release. */
 export function keptByUndo(places: Places, config: Config): Kept {

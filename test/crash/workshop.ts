@@ -106,7 +106,7 @@ export function writePrograms({ bin, quickBin }: Pick<Workshop, 'bin' | 'quickBi
     [
       bin,
       'systemctl',
-      'case "$*" in *reboot*) : >"$OPQ_ROOT/run/asked-reboot" ;; is-system-running) echo stopping ;; esac',
+      'case "$*" in *reboot*) : >"$OPQ_ROOT/run/asked-reboot" ;; *shutdown.target) echo Job=1 ;; esac',
     ],
     [bin, 'reboot', ': >"$OPQ_BOX_ROOT/run/asked-reboot"'],
   ];

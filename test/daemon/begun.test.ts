@@ -1,10 +1,12 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { follow } from '../../daemon/engine.ts';
 import type { Update } from '../../daemon/facts.ts';
+import { exists } from '../../daemon/files.ts';
 import { readJournal, saveJournal } from '../../daemon/journal.ts';
 import type { At } from '../../daemon/machine.ts';
-import { whereWeWere } from '../../daemon/resume.ts';
+import { idleAt, whereWeWere } from '../../daemon/resume.ts';
+import { undoMark } from '../../daemon/steps/undo.ts';
 import { openUpdates } from '../../daemon/updates.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { codeOf } from '../support/error-of.ts';
@@ -97,4 +99,34 @@ it('answers that an undo on trial has begun once that is on the disk: after a cu
   const rest = await follow(found, after as typeof tools);
   expect(rest).toMatchObject({ step: 'idle', because: { code: 'ROLLED_BACK', step: 'confirm' } });
   expect(await box.version()).toBe(String(anUpdate.from));
+});
+
+it('undoes after a cut what was asked for in the moment in which the release was confirmed', async () => {
+  const { places, tools, box } = await scene();
+  await tools.box.snapshot(places.previous, ['/usr/local/box-config-daemon'], {
+    update: anUpdate.id,
+    from: anUpdate.from!,
+    to: anUpdate.to,
+  });
+  await writeFile(undoMark(places.previous), '');
+  await writeFile(places.at('/usr/local/box-config-daemon/VERSION'), `${anUpdate.to}\n`);
+  const at = { ...idleAt, update: anUpdate };
+  await saveJournal(places, { at, bootId: await box.bootId(), tries: 1 });
+  const updates = openUpdates({ ...tools, newWorker: () => tools.worker }, hooks);
+  await updates.start();
+  await expect.poll(() => updates.resting).toBe(true);
+  expect(updates.at).toMatchObject({ step: 'idle', because: { code: 'ROLLED_BACK' } });
+  expect(await readFile(places.at('/usr/local/box-config-daemon/VERSION'), 'utf8')).toBe(`${anUpdate.from}\n`);
+});
+
+it('says so where such an undo cannot be done, and does not try for ever', async () => {
+  const { places, tools, box } = await scene();
+  await mkdir(places.previous);
+  await writeFile(undoMark(places.previous), '');
+  await saveJournal(places, { at: { ...idleAt, update: anUpdate }, bootId: await box.bootId(), tries: 1 });
+  const updates = openUpdates({ ...tools, newWorker: () => tools.worker }, hooks);
+  await updates.start();
+  expect(updates.resting).toBe(true);
+  expect(await readFile(places.logFile, 'utf8')).toContain('the undo that was asked for cannot be done');
+  expect(await exists(undoMark(places.previous))).toBe(false);
 });

@@ -18,7 +18,7 @@ async function asking() {
       },
     },
   );
-  const now = Date.now();
+  let now = Date.now();
   const checks = openChecks(
     { ...tools, newWorker: () => tools.worker, clock: { ...tools.clock, now: () => now } },
     () => {},
@@ -28,6 +28,9 @@ async function asking() {
     ask: async (answers: boolean, counts = true) => {
       server.answers = answers;
       await codeOf(checks.ask(counts));
+    },
+    jump: (ms: number) => {
+      now += ms;
     },
     waits: () => Math.max(0, Math.round((checks.backOff.untilMs - now) / minute)),
   };
@@ -51,6 +54,16 @@ it('waits no more once it answers, and begins small when it fails again', async 
   expect(box.waits()).toBe(0);
   await box.ask(false);
   expect(box.waits()).toBe(5);
+});
+
+it('waits a day at most where the clock was years ahead when it failed, and that passes', async () => {
+  const box = await asking();
+  box.jump(10 * 365 * 86_400_000);
+  await box.checks.count('HEALTH_FAILED');
+  box.jump(-10 * 365 * 86_400_000);
+  expect(box.waits()).toBe(24 * 60);
+  box.jump(23 * 3_600_000);
+  expect(box.waits()).toBe(60);
 });
 
 it('goes on waiting after an update that failed, whatever the server answers, until one succeeds', async () => {

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { freeInodes } from '../../daemon/box/space.ts';
 import { follow } from '../../daemon/engine.ts';
 import { exists } from '../../daemon/files.ts';
-import { makeRoom, needSpace } from '../../daemon/space.ts';
+import { makeRoom, mayMakeRoom, needSpace } from '../../daemon/space.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { anUpdate, type Scene, scene } from '../support/fake-box.ts';
 import { keyPair } from '../support/key-chain.ts';
@@ -50,6 +50,14 @@ it.each([
   const box = await boxWith(3 * mib);
   const asked = makeRoom(box.tools, [{ folder: box.places.state, bytes, inodes }]);
   await expect(asked).rejects.toMatchObject({ code: 'DISK_FULL' });
+  expect(await kept(box)).toEqual({ previous: true, trial: true });
+});
+
+it('does not give it up for what is only announced, and nobody has signed', async () => {
+  const box = await boxWith(3 * mib);
+  const asking = (bytes: number) => mayMakeRoom(box.tools, [{ folder: box.places.state, bytes, inodes: 10 }]);
+  await asking(3.5 * mib);
+  await expect(asking(5 * mib)).rejects.toMatchObject({ code: 'DISK_FULL' });
   expect(await kept(box)).toEqual({ previous: true, trial: true });
 });
 

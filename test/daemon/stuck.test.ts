@@ -3,26 +3,32 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readAbout } from '../../daemon/box/snapshot.ts';
 import { clearUp } from '../../daemon/clear-up.ts';
+import { handlers } from '../../daemon/control/handlers.ts';
 import { startDaemon } from '../../daemon/daemon.ts';
 import { follow, type Rest } from '../../daemon/engine.ts';
 import { exists, renameSafely } from '../../daemon/files.ts';
-import { saveJournal } from '../../daemon/journal.ts';
+import { readHistory } from '../../daemon/history.ts';
+import { readJournal, saveJournal } from '../../daemon/journal.ts';
 import type { At } from '../../daemon/machine.ts';
+import { readQuarantine } from '../../daemon/quarantine.ts';
 import { whereWeWere } from '../../daemon/resume.ts';
+import { stuckMark } from '../../daemon/stuck-trial.ts';
 import { openUpdates } from '../../daemon/updates.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { aKey } from '../support/a-key.ts';
-import { anUpdate, playedWorker, type Scene, scene, service } from '../support/fake-box.ts';
+import { anUpdate, aRelease, playedWorker, type Scene, scene, service } from '../support/fake-box.ts';
 import { newVersion, oldVersion } from '../support/samples.ts';
 
 const program = '/usr/local/box-config-daemon/run.sh';
 const config = '/etc/opq/updater_config.json';
 const next = { ...anUpdate, id: 'u2', from: newVersion, to: newVersion + 1 };
 
+const packageOf = ({ version }: { version: number }) => ({ ...aRelease, sha256: String(version).padStart(64, '0') });
+
 /** A box whose undo did not succeed: of two releases. What it is made of is played by `play`. */
 async function stuckBox() {
   const play = { script: 'exit 1', restoreFails: true, stopFails: false };
-  const box: Scene = await scene({
+  const over: Parameters<typeof scene>[0] = {
     async runScript() {
       await writeFile(box.places.at(program), `by the script: ${play.script}\n`);
       await writeFile(box.places.at('/usr/local/box-config-daemon/VERSION'), `${newVersion}\n`);
@@ -34,7 +40,8 @@ async function stuckBox() {
       if (play.stopFails) throw new UpdateError('SERVICE_NOT_STOPPED', 'played');
       box.services.set(name, { state: 'inactive', restarts: 0, byHand: false });
     },
-  });
+  };
+  const box: Scene = await scene(over, { verify: packageOf });
   const { restore } = box.box;
   (box.box as { restore: typeof restore }).restore = async (folder) => {
     if (play.restoreFails) throw new UpdateError('RESTORE_FAILED', 'played');
@@ -211,16 +218,82 @@ describe('a box that is stuck', () => {
   it('takes a newer release by itself, as nobody may be there to bring one, and not the one that failed', async () => {
     const { box, play } = await boots('SNAPSHOT_DAMAGED');
     const offer = { ...unknownOffer, version: anUpdate.to };
-    const newWorker = () => playedWorker(box.places, { latest: () => offer });
+    const newWorker = () => playedWorker(box.places, { latest: () => offer, verify: packageOf });
     const daemon = await startDaemon({ ...box.tools, newWorker }, { firstCheckMs: 2 ** 31 - 1 });
     onTestFinished(() => daemon.stop());
     const check = () => daemon.check({ install: true, by: 'schedule', counts: true });
     expect(await check()).toMatchObject({ begun: false });
+    // The undo that is to be finished would put it back.
+    const set = handlers.config_set({ key: 'jitter_s', value: 5 }, daemon);
+    await expect(set).rejects.toMatchObject({ code: 'STUCK' });
     offer.version = next.to;
     play.script = 'good';
     expect(await check()).toMatchObject({ begun: true });
     await expect.poll(() => daemon.updates.resting && daemon.updates.at.step).toBe('idle');
     expect(await box.version()).toBe(String(next.to));
+  });
+
+  it('is what it was when an update comes to nothing there, and does not begin to count its reboots anew', async () => {
+    const { box, play, reboots, daemon } = await boots('RESTORE_FAILED');
+    for (let n = 1; n <= 3; n++) {
+      await daemon();
+      await expect.poll(reboots).toBe(n);
+    }
+    const updates = await daemon();
+    play.stopFails = true;
+    await updates.begin(next);
+    await expect.poll(() => updates.resting).toBe(true);
+    expect(updates.at).toMatchObject({ step: 'stuck', stuckBoots: 3, update: { id: 'u1' } });
+    expect((await readHistory(box.places))[0]).toMatchObject({ id: 'u2', because: { code: 'SERVICE_NOT_STOPPED' } });
+    await quiet();
+    expect(reboots()).toBe(3);
+    const found = await readJournal(box.places);
+    expect(found).toMatchObject({ entry: { at: { step: 'stuck', update: { id: 'u1' } } } });
+  });
+
+  it('keeps its mark for the guard until somebody works on its copy', async () => {
+    const { box, play, daemon } = await boots('SNAPSHOT_DAMAGED');
+    const updates = await daemon();
+    const seen = new Map<string, boolean>();
+    const { sizeOf, runScript } = box.box;
+    Object.assign(box.box, {
+      sizeOf: async (...args: never[]) => {
+        seen.set('snapshot', await exists(stuckMark(box.places)));
+        return (sizeOf as (...all: never[]) => unknown)(...args);
+      },
+      runScript: async (...args: never[]) => {
+        seen.set('install', await exists(stuckMark(box.places)));
+        return (runScript as (...all: never[]) => unknown)(...args);
+      },
+    });
+    play.script = 'good';
+    await updates.begin(next);
+    await expect.poll(() => updates.resting && updates.at.step).toBe('idle');
+    expect([...seen]).toEqual([
+      ['snapshot', true],
+      ['install', false],
+    ]);
+  });
+
+  it('does not take the release again that brought it there, whatever takes it out of it', async () => {
+    const { box, daemon } = await boots('SNAPSHOT_DAMAGED');
+    await daemon();
+    const list = await readQuarantine(box.places);
+    expect(list).toMatchObject([{ version: anUpdate.to, code: 'INSTALL_SCRIPT_FAILED' }]);
+  });
+
+  it('does not go back for ever by a copy that was not cleared up when it got out of it', async () => {
+    const { box, play, daemon } = await boots('SNAPSHOT_DAMAGED');
+    const updates = await daemon();
+    play.script = 'good';
+    await updates.begin(next);
+    await expect.poll(() => updates.resting && updates.at.step).toBe('idle');
+    await mkdir(box.places.stuckTrial);
+    play.stopFails = true;
+    await updates.begin({ ...next, id: 'u3', from: next.to, to: next.to + 1 });
+    await expect.poll(() => updates.resting && updates.at.step).toBe('idle');
+    expect(await exists(box.places.trial)).toBe(false);
+    expect(await exists(box.places.stuckTrial)).toBe(false);
   });
 
   it('does not reboot where its copy is damaged, nor once a person has begun something else', async () => {

@@ -65,7 +65,7 @@ const rows: Readonly<Record<Mutation['area'], readonly (readonly [string, string
     ['daemon/steps/confirm.ts', '(before.update === at.update.id || isAgain(at.update, before))', 'before.update === at.update.id', ['test/daemon/keep-package.test.ts']],
     ['daemon/steps/confirm.ts', 'from === to && about.sha256 === sha256', 'from === to', ['test/daemon/keep-package.test.ts']],
     ['daemon/steps/confirm.ts', ' && (await reachesAsFar(previous, trial))', '', ['test/daemon/keep-package.test.ts']],
-    ['daemon/steps/confirm.ts', 'if (await exists(undoMark(places))) return byPerson(at);', '', ['test/daemon/begun.test.ts']],
+    ['daemon/steps/confirm.ts', 'if (await exists(undoMark(places.trial))) return byPerson(at);', '', ['test/daemon/begun.test.ts']],
     ['daemon/steps/stop.ts', ' || !(await box.snapshotHolds(places.newSnapshot))', '', [...undo]],
     ['daemon/box/undo/plan.ts', 'kept(path) || others ?', 'others ?', plan],
     ['daemon/box/undo/plan.ts', '!found || same(path, now, left)', '!found || !same(path, now, left)', plan],

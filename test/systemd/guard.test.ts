@@ -38,7 +38,7 @@ async function boxOnTrial(shell: readonly string[]) {
   await put('etc/added/more', 'new\n');
   await put('uptime', '5.00 1.00\n');
   // Stands in for systemctl: writes down how it was called, and says that the machine goes down.
-  await put('systemctl', `#!/bin/sh\necho "$*" >>${at('calls')}\n[ "$1" != is-system-running ] || echo stopping\n`);
+  await put('systemctl', `#!/bin/sh\necho "$*" >>${at('calls')}\n[ "$1" != show ] || echo Job=7\n`);
   await chmod(at('systemctl'), 0o755);
   const environment = { ...process.env, OPQ_ROOT: root, OPQ_UPTIME: at('uptime'), OPQ_SYSTEMCTL: at('systemctl') };
   return {
@@ -221,9 +221,16 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
     expect(await last()).toBe('cut');
   });
 
+  it('knows a shutdown that comes while the box is still coming up', async () => {
+    const box = await boxOnTrial(shell);
+    await box.put('systemctl', '#!/bin/sh\n[ "$1" = show ] && echo Job=1021 || echo starting\n');
+    box.guard('shutdown');
+    expect(await exists(box.at('var/lib/opq-updater/orderly-shutdown'))).toBe(true);
+  });
+
   it('takes no stop of its unit for a shutdown while the machine stays up', async () => {
     const box = await boxOnTrial(shell);
-    await box.put('systemctl', '#!/bin/sh\necho running\n');
+    await box.put('systemctl', '#!/bin/sh\necho ActiveState=inactive\n');
     box.guard('shutdown');
     expect(await exists(box.at('var/lib/opq-updater/orderly-shutdown'))).toBe(false);
   });

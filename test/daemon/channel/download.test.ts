@@ -83,6 +83,16 @@ it('takes the word of a server of the old kind for the size, or does without', a
   expect(await isWhole()).toBe(true);
 });
 
+it('is not begun, or ends, where it would not fit beside the reserve, and leaves nothing', async () => {
+  const fitBytes = bytes.length - 1;
+  const announced = await flakyServer(fileWith(bytes));
+  expect(await codeOf(fetch(announced.url, { fitBytes }))).toBe('DISK_FULL');
+  const silent = await flakyServer(unannounced(bytes));
+  expect(await codeOf(fetch(silent.url, { sizeBytes: null, fitBytes }))).toBe('DISK_FULL');
+  expect(await exists(path)).toBe(false);
+  expect(await fetch(announced.url, { fitBytes: bytes.length })).toMatchObject({ sizeBytes: bytes.length });
+});
+
 describe('a download that is cut', () => {
   it('ten times goes on each time and fetches each byte once', async () => {
     const large = randomBytes(24_000_000);

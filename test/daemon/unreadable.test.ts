@@ -8,7 +8,7 @@ import { statusOf } from '../../daemon/status.ts';
 import { anUpdate, playedWorker, scene } from '../support/fake-box.ts';
 
 // A folder in place of a file cannot be read, as a file cannot whose sectors are gone.
-const lost = ['history.jsonl', 'quarantine.json', 'floor', 'postponed.json', 'held-since', 'box-id', 'settings.json'];
+const lost = ['history.jsonl', 'quarantine.json', 'floor', 'postponed.json', 'held-since', 'box-id'];
 
 it('takes updates and shows its status whatever of its small files the disk cannot read any more', async () => {
   const box = await scene();

@@ -52,6 +52,40 @@ it('brings a package to a box that reaches no server, over a line that breaks, a
   expect((await box.status()).installed).toBe(next);
 });
 
+it('goes on where the box is when an earlier piece was still on its way there', async ({
+  publisher,
+  newBox,
+  serveBox,
+  openPage,
+}) => {
+  const path = await publisher.stick(release(next, { data: { noise: noise(5_000_000) } }));
+  const box = await newBox({ config: { server_url: null } });
+  const page = await openPage(await serveBox(box));
+  await signIn(page, box);
+  let pieces = 0;
+  const answers: string[] = [];
+  await page.route(/\/api\/upload\?offset=/, async (route) => {
+    pieces++;
+    // Of what the box has already, which it says; and what it says while it is busy.
+    if (pieces === 2)
+      return route.continue({
+        url: route
+          .request()
+          .url()
+          .replace(/offset=\d+/, 'offset=0'),
+      });
+    if (pieces === 3) return route.fulfill({ status: 409, json: { code: 'BUSY', message: 'm', todo: null } });
+    return route.continue();
+  });
+  page.on('response', async (response) => {
+    if (response.request().method() === 'PUT' && response.status() !== 200) answers.push((await response.json()).code);
+  });
+  await page.locator(files).setInputFiles([path, path.replace(packageName(next), signatureName(next))]);
+  await button(page, t.upload.send).click();
+  await page.locator('.brought').getByText(t.upload.states.ready).waitFor();
+  expect(answers).toEqual(['SIZE_MISMATCH', 'BUSY']);
+});
+
 it('goes on with the chosen files after a pause, from what has arrived', async ({
   publisher,
   newBox,

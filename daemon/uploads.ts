@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import * as z from 'zod';
 import type { UploadView } from '../protocol/box-views.ts';
 import { faultOf } from '../protocol/control.ts';
@@ -19,8 +20,8 @@ export interface Uploads {
   view(): UploadView | null;
   /** @throws UpdateError what can be told before a byte is sent: BUSY, SIZE_MISMATCH, SIGNATURE_INVALID, NO_TRUSTED_KEYS, DOWNGRADE_REFUSED, DISK_FULL */
   begin(announced: Input<'upload_begin'>): Promise<UploadView>;
-  /** @throws UpdateError NOT_FOUND, BUSY, SIZE_MISMATCH, DISK_FULL */
-  put(offset: number, bytes: AsyncIterable<Buffer>): Promise<UploadView>;
+  /** Ends what still arrives of an earlier one. @throws UpdateError NOT_FOUND, SIZE_MISMATCH, DISK_FULL */
+  put(offset: number, bytes: Readable): Promise<UploadView>;
   /** @throws UpdateError BUSY */
   discard(): Promise<boolean>;
   /** Path of the package that was found good. @throws UpdateError NOT_FOUND */
@@ -53,7 +54,7 @@ export async function openUploads(
   const file = join(places.run, 'upload.json');
   let known: Known | undefined = await read(file);
   let receivedBytes = 0;
-  let writing = false;
+  let arriving: { readonly bytes: Readable; readonly over: Promise<void> } | undefined;
   let judging = new AbortController();
 
   const view = (): UploadView | null => {
@@ -106,8 +107,36 @@ export async function openUploads(
 
   function refuseBusy(): void {
     if (!resting()) throw new UpdateError('BUSY', 'The uploaded package stays as it is while an update runs.');
-    if (writing) throw new UpdateError('BUSY', 'Bytes of the package are arriving right now.');
+    if (arriving) throw new UpdateError('BUSY', 'Bytes of the package are arriving right now.');
   }
+
+  /** Over a line that was lost without a word they would seem to arrive for a minute more: who comes later goes on. */
+  async function endArriving(): Promise<void> {
+    while (arriving) {
+      arriving.bytes.destroy();
+      await arriving.over;
+    }
+  }
+
+  async function append(bytes: Readable, to: Known): Promise<void> {
+    const { name, size_bytes } = to.announced;
+    try {
+      await appendUpload(uploadFiles(to.folder, name).unverified, bytes, {
+        offset: receivedBytes,
+        sizeBytes: size_bytes,
+        arrived(total) {
+          receivedBytes = total;
+          changed();
+        },
+      });
+    } finally {
+      arriving = undefined;
+    }
+    if (receivedBytes === size_bytes) judgeBeside(to);
+  }
+
+  const isKnown = (announced: Input<'upload_begin'>): boolean =>
+    known !== undefined && known.state !== 'refused' && JSON.stringify(known.announced) === JSON.stringify(announced);
 
   /** All that can be known before the bytes come. */
   async function refuseEarly({ name, size_bytes, signature }: Input<'upload_begin'>, folder: string): Promise<void> {
@@ -134,9 +163,9 @@ export async function openUploads(
   return {
     view,
     async begin(announced) {
+      if (isKnown(announced)) await endArriving();
       refuseBusy();
-      if (known && known.state !== 'refused' && JSON.stringify(known.announced) === JSON.stringify(announced))
-        return view()!;
+      if (isKnown(announced)) return view()!;
       const downloads = places.at((await config()).values.download_dir_path);
       await forget();
       await privateFolder(downloads);
@@ -148,31 +177,18 @@ export async function openUploads(
       return view()!;
     },
     async put(offset, bytes) {
-      const arriving = known;
-      if (arriving?.state !== 'receiving')
-        throw new UpdateError('NOT_FOUND', 'No package is announced, or it is all there.');
-      if (writing) throw new UpdateError('BUSY', 'Bytes of the package are arriving right now.');
-      const { name, size_bytes } = arriving.announced;
+      await endArriving();
+      const to = known;
+      if (to?.state !== 'receiving') throw new UpdateError('NOT_FOUND', 'No package is announced, or it is all there.');
       if (offset !== receivedBytes)
         throw new UpdateError(
           'SIZE_MISMATCH',
           `Expected bytes from ${receivedBytes} on, found them from ${offset} on.`,
         );
-      writing = true;
-      try {
-        await appendUpload(uploadFiles(arriving.folder, name).unverified, bytes, {
-          offset,
-          sizeBytes: size_bytes,
-          arrived(total) {
-            receivedBytes = total;
-            changed();
-          },
-        });
-      } finally {
-        writing = false;
-      }
-      if (receivedBytes === size_bytes) judgeBeside(arriving);
-      return { ...view()!, state: receivedBytes === size_bytes ? 'judging' : 'receiving' };
+      const appended = append(bytes, to);
+      arriving = { bytes, over: appended.catch(() => {}) };
+      await appended;
+      return { ...view()!, state: receivedBytes === to.announced.size_bytes ? 'judging' : 'receiving' };
     },
     async discard() {
       refuseBusy();

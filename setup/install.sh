@@ -238,10 +238,11 @@ set_schedule() {
     say "Updates are asked for by $schedule"
 }
 
-# What the page has set lies over the configuration; "config set" takes it away.
+# What the page has set, null too, lies over the configuration; "config set" takes it away.
 daemon_is_off() {
     set_by_page=$root/var/lib/opq-updater/settings.json
-    grep -q '"schedule": *null' "$config" && ! grep -q '"schedule": *"' "$set_by_page" 2>/dev/null
+    ! grep -q '"schedule": *"' "$set_by_page" 2>/dev/null || return 1
+    grep -q '"schedule": *null' "$set_by_page" "$config" 2>/dev/null
 }
 
 # Within an hour, at a minute that is this box's own: a fleet must not ask at once.

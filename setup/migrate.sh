@@ -43,11 +43,16 @@ finish_take_over() {
 
 give_back() {
     [ -d "$kept" ] || refuse "--migrate-back: there is no $kept: this box was not taken over, or was given back already"
-    [ ! -e "$root/var/lib/opq-updater/trial" ] ||
-        refuse "--migrate-back: an update is on trial; wait for its verdict (opq-updater status) and run this again"
+    refuse_under_way
     say "Giving the box back to the old updater"
     # Where cron asks for ours, "schedule" is null, too.
     if [ -e "$cron" ]; then schedule=daemon && set_schedule; fi
+    # Until now an update may have begun; from here on none does. A connection would start the service again.
+    units='opq-updater-control.socket opq-updater-page.socket opq-updater.service'
+    # shellcheck disable=SC2086 # a list of units
+    systemctl stop $units || true
+    # shellcheck disable=SC2086
+    (refuse_under_way) || { systemctl start $units; exit 2; }
     put_page_settings_aside
     edit_cron guarded-again
     ours=$kept/new_updater_config.json
@@ -62,6 +67,15 @@ give_back() {
 }
 
 # --- what there is
+
+# As the package's prerm does, which would leave the box half given back.
+refuse_under_way() {
+    state=$root/var/lib/opq-updater
+    [ -z "${OPQ_UPDATER_FORCE:-}" ] || return 0
+    [ ! -e "$state/trial" ] || refuse "--migrate-back: an update is on trial; wait for its verdict (opq-updater status) and run this again"
+    [ ! -e "$state/journal.json" ] || grep -q '"step": *"idle"' "$state/journal.json" ||
+        refuse "--migrate-back: an update is under way; wait for its end (opq-updater status) and run this again"
+}
 
 # Files with a line that runs the old updater, guarded and switched off ones too.
 old_cron_files() {
@@ -139,7 +153,6 @@ switch_to_old() {
     old=$kept/files${config#"$root"}
     if [ -e "$old" ]; then with_null "$old" >"$kept/held.json"; else printf '{ "schedule": null }\n' >"$kept/held.json"; fi
     if [ -e "$config" ]; then replace "$config" <"$kept/held.json"; else cp "$kept/held.json" "$config"; fi
-    systemctl stop opq-updater.service || true
 }
 
 # --- the old cron job

@@ -8,7 +8,7 @@ import { UpdateError } from '../../protocol/errors.ts';
 import { quote, releaseVersionPattern } from '../../protocol/version.ts';
 import { aboutPath, contentOf, folderOf, imageRows, readAbout, watched } from './component-store.ts';
 import { below, type ContentRow } from './content-tree.ts';
-import { exists, putText, syncFolder } from './put-file.ts';
+import { exists, putText, syncFolder, syncTree } from './put-file.ts';
 import { tarOf } from './tar-writer.ts';
 import { sizeText } from './text.ts';
 import { mustSayItsVersion } from './updater-content.ts';
@@ -36,7 +36,7 @@ export const componentBuild = verb({
   details: `Copies CONTENT_DIR into STORE/components, with the digest of its tree. If it holds install.sh, boxes run that
 in the unpacked folder of the component. What a box refuses in a package is refused here.
 A component counts once it is in the signed index: see "component index" and "component sign".
-One that exists is not overwritten: give a new version.`,
+One that exists is not overwritten: give a new version. But files of it that were damaged are put right.`,
   examples: [
     [
       'opq-release component build triggering --name triggering --version 1.4.2 --release 1550190683 --hardware rpi/3 --to store',
@@ -51,13 +51,15 @@ One that exists is not overwritten: give a new version.`,
     const { sha256, size } = await judged(told, rows);
     const component: Component = { ...told, sha256, size };
     const folder = folderOf(store, component);
-    const added = await put(component, source, folder);
+    const was = await put(component, source, folder);
     return {
-      text: `${folder}\n${sizeText(size)} in ${rows.length} entries${added ? '' : ', was there already'}\nsha256 ${sha256}`,
-      json: { component: folder, ...component },
+      text: `${folder}\n${sizeText(size)} in ${rows.length} entries${said[was]}\nsha256 ${sha256}`,
+      json: { component: folder, ...component, mended: was === 'mended' },
     };
   },
 });
+
+const said = { new: '', there: ', was there already', mended: '; what lay there was damaged and is replaced' } as const;
 
 type Told = Omit<Component, 'sha256' | 'size'>;
 
@@ -94,27 +96,42 @@ async function judged(told: Told, rows: readonly ContentRow[]): Promise<Pick<Com
   return { sha256: digest(), size: rows.reduce((sum, row) => sum + (row.kind === 'file' ? row.sizeBytes : 0), 0) };
 }
 
-/** True when it was not there before. The folder appears whole or not at all. */
-async function put(component: Component, source: string, folder: string): Promise<boolean> {
+/** The folder appears whole or not at all; one that says the same and holds other files was damaged, and is replaced. */
+async function put(component: Component, source: string, folder: string): Promise<'new' | 'there' | 'mended'> {
   const line = (it: Component) => formatIndex({ format: 1, expires: 1, components: [it] });
-  if (await exists(folder)) {
-    if (line(readAbout(await readFile(aboutPath(folder), 'utf8'))) === line(component)) return false;
+  const isThere = await exists(folder);
+  if (isThere && line(readAbout(await readFile(aboutPath(folder), 'utf8'))) !== line(component))
     throw new UpdateError('USAGE', `${folder} is there and says other things of it: take a new version, or remove it.`);
-  }
+  if (isThere && (await digestOf(contentOf(folder))) === component.sha256) return 'there';
   const parent = join(folder, '..');
-  const temp = join(parent, `.${randomBytes(6).toString('hex')}`);
+  const [temp, damaged] = [0, 1].map(() => join(parent, `.${randomBytes(6).toString('hex')}`)) as [string, string];
   await mkdir(temp, { recursive: true });
   try {
     await cp(source, contentOf(temp), { recursive: true, errorOnExist: true, verbatimSymlinks: true });
     await readable(contentOf(temp));
     await putText(aboutPath(temp), `${JSON.stringify(component, null, 2)}\n`);
+    // Who is cut off later finds a whole component or none under its name.
+    await syncTree(temp);
+    if (isThere) await rename(folder, damaged);
     await rename(temp, folder);
   } catch (error) {
     await rm(temp, { recursive: true, force: true });
     throw error;
   }
   await syncFolder(parent);
-  return true;
+  await rm(damaged, { recursive: true, force: true });
+  return isThere ? 'mended' : 'new';
+}
+
+/** Undefined for what cannot be read, or is no component any more. */
+async function digestOf(content: string): Promise<string | undefined> {
+  try {
+    const { rows, digest } = watched(await below(content, ''));
+    for await (const _ of tarOf(rows, 0));
+    return digest();
+  } catch {
+    return undefined; // a file that is missing or a disk that does not give it: damaged, like other bytes
+  }
 }
 
 /** For everybody, whatever the umask of the publisher: the server is another user. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /**
@@ -38,10 +38,16 @@ export async function makePublicFolder(path: string): Promise<void> {
   for (let made = folder; made.length >= first.length; made = dirname(made)) await chmod(made, 0o755);
 }
 
-/** Makes new and removed names in a folder last. */
+/** Makes new and removed names in a folder last; of a file, its content. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   await folder.sync().finally(() => folder.close());
+}
+
+/** Makes a folder last with all that is in it. */
+export async function syncTree(path: string): Promise<void> {
+  for (const name of await readdir(path, { recursive: true })) await syncFolder(join(path, name));
+  await syncFolder(path);
 }
 
 /** Whether there is anything under this name. */

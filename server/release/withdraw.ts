@@ -17,7 +17,7 @@ export const withdraw = verb({
     key: { type: 'string', value: 'PUBLIC', multiple: true, help: `a former key, beside the ${publicKeyName} there` },
   },
   details: `First has version.json name the newest release that is left and signed, or removes it when no package is
-left; then removes the signature and the package. Boxes that have installed the release keep it: to bring them
+left; then removes the package and its signature. Boxes that have installed the release keep it: to bring them
 back, publish the content of the release before as a new, higher version.
 A release counts as signed when ${publicKeyName} in the folder, or a --key given here, made its signature.
 Refused: what would leave packages there and none of them signed.`,
@@ -31,7 +31,8 @@ Refused: what would leave packages there and none of them signed.`,
 
   async run({ VERSION: text, from: folder, key: keyPaths }) {
     const version = versionFrom(text);
-    const files = [signatureName(version), packageName(version)].map((name) => join(folder, name));
+    // The package first: a server may list each one that is there.
+    const files = [packageName(version), signatureName(version)].map((name) => join(folder, name));
     const isThere = await Promise.all(files.map(exists));
     const named = await namedRelease(folder);
     if (!isThere.includes(true) && named?.version !== version) {

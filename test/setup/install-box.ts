@@ -21,7 +21,10 @@ const programs: Readonly<Record<string, string>> = {
     fi
     exec /bin/mv "$@"`,
   cron: ':',
-  systemctl: ':',
+  systemctl: `if [ "$1" = stop ] && [ -n "\${FAKE_BEGUN:-}" ]; then
+      mkdir -p "$OPQ_ROOT/var/lib/opq-updater"
+      echo '{"step":"download"}' >"$OPQ_ROOT/var/lib/opq-updater/journal.json"
+    fi`,
   'dpkg-query': 'test ! -e "$OPQ_ROOT/usr/bin/opq-updater" || echo installed',
   'apt-get': `for deb; do :; done
     case $* in

@@ -134,6 +134,21 @@ describe.each([['dash'], ['bash', '--posix']].map((shell) => ({ shell, name: she
       expect(schedulers(box)).toEqual({ cron: true, daemon: false });
     });
 
+    it('switches the daemon on again where the page has switched it off, and leaves it so for cron', () => {
+      const box = emptyBox();
+      box.install(['--deb', deb], {}, how);
+      box.put('var/lib/opq-updater/settings.json', '{"schedule": null}');
+      expect(box.install(['--deb', deb], {}, how)).toMatchObject({ status: 0, stderr: '' });
+      expect(box.has('var/lib/opq-updater/settings.json')).toBe(false);
+      expect(schedulers(box)).toEqual({ cron: false, daemon: true });
+
+      box.put('var/lib/opq-updater/settings.json', '{"schedule":null}');
+      box.called();
+      expect(box.install(['--deb', deb, '--schedule', 'cron'], {}, how)).toMatchObject({ status: 0, stderr: '' });
+      expect(box.called().filter((call) => call.includes('config set'))).toEqual([]);
+      expect(box.has('etc/cron.d/opq-updater')).toBe(true);
+    });
+
     it('leaves the daemon as the scheduler when its schedule cannot be switched off', () => {
       const box = emptyBox();
       const { status, stderr } = box.install(['--deb', deb, '--schedule', 'cron'], { FAKE_NO_NULL: '1' }, how);

@@ -249,13 +249,43 @@ describe('install.sh --migrate-back', () => {
     expect(box.text(crontab)).toBe(`${oldFiles[crontab]}\n7 7 * * * mine\n`);
   });
 
-  it('refuses a box that was never taken over, and one with an update on trial', () => {
+  it('refuses a box that was never taken over', () => {
     expect(giveBack(oldBox())).toMatchObject({ status: 2, stderr: expect.stringContaining('not taken over') });
+  });
+
+  const journal = 'var/lib/opq-updater/journal.json';
+  it.each<[string, (box: Box) => void, string]>([
+    ['on trial', (box) => mkdirSync(join(box.root, 'var/lib/opq-updater/trial'), { recursive: true }), 'on trial'],
+    ['under way', (box) => box.put(journal, '{"step":"download","to":1550190999}'), 'under way'],
+    ['under way, in a journal that nobody can read', (box) => box.put(journal, ''), 'under way'],
+  ])('changes nothing on a box with an update %s, which gets its verdict', (_, begin, words) => {
     const box = oldBox();
+    box.install(['--migrate', '--deb', deb, '--schedule', 'cron']);
+    begin(box);
+    const before = stateOf(box);
+    box.called();
+    expect(giveBack(box)).toMatchObject({ status: 2, stderr: expect.stringContaining(words) });
+    expect([stateOf(box), box.called()]).toEqual([before, []]);
+    expect(giveBack(box, { OPQ_UPDATER_FORCE: '1' })).toMatchObject({ status: 0 });
+  });
+
+  it('has an update go on that began while it looked, and takes the box at its end', () => {
+    const box = oldBox();
+    const before = stateOf(box);
     migrate(box);
-    mkdirSync(join(box.root, 'var/lib/opq-updater/trial'), { recursive: true });
-    expect(giveBack(box)).toMatchObject({ status: 2, stderr: expect.stringContaining('on trial') });
+    box.called();
+    expect(giveBack(box, { FAKE_BEGUN: '1' })).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('under way'),
+    });
+    expect(box.called()).toEqual([
+      'systemctl stop opq-updater-control.socket opq-updater-page.socket opq-updater.service',
+      'systemctl start opq-updater-control.socket opq-updater-page.socket opq-updater.service',
+    ]);
     expect(whoAsks(box)).toEqual(['ours']);
+    box.put(journal, '{"step":"idle"}');
+    expect(giveBack(box)).toMatchObject({ status: 0, stderr: '' });
+    expect(stateOf(box)).toEqual(before);
   });
 });
 

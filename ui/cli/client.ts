@@ -19,12 +19,14 @@ export interface Daemon {
   listen<K extends OperationName>(name: K, input: Given<K>, signal?: AbortSignal): AsyncGenerator<DaemonEvent>;
 }
 
-const answerMs = 120_000;
+/** How long an answer may take. */
+const usualWaits = { answerMs: 120_000, patientMs: 15 * 60_000 };
 /** These ask the update server before they answer, or read a package from a slow stick. */
-const patientMs = 15 * 60_000;
 const patient: readonly OperationName[] = [
   'check',
   'install',
+  'components',
+  'upgrade',
   'install_file',
   'key_fetch',
   'rollback',
@@ -38,7 +40,7 @@ const silenceMs = 90_000;
 const maxSocketPathBytes = 107;
 
 /** Speaks to the daemon of the box below `root`; a request has a connection of its own. */
-export function daemonAt(root: string): Daemon {
+export function daemonAt(root: string, { answerMs, patientMs } = usualWaits): Daemon {
   const folder = join(root, 'run/opq-updater');
   return {
     async ask(name, input) {

@@ -19,14 +19,17 @@ export async function send(file: File, signature: string, signal: AbortSignal): 
       misses = 0;
     } catch (thrown) {
       if (signal.aborted) return;
-      // No answer, or one of a server in between: what arrived is kept, and the box says how much it is.
-      const passing = thrown instanceof Refused && (thrown.status === 0 || thrown.status >= 500);
-      if (!passing || ++misses > mostMisses) throw thrown;
+      if (!isPassing(thrown) || ++misses > mostMisses) throw thrown;
       await new Promise((resolve) => setTimeout(resolve, Math.min(500 * misses, 5000)));
       view = await read('upload').catch(() => view);
     }
   }
 }
+
+/** No answer, one of a server in between, or an earlier piece was still arriving: the box says how much it has kept. */
+const isPassing = (thrown: unknown): boolean =>
+  thrown instanceof Refused &&
+  (thrown.status === 0 || thrown.status >= 500 || ['BUSY', 'SIZE_MISMATCH'].includes(thrown.fault.code));
 
 const put = (body: Blob, offset: number, signal: AbortSignal): Promise<UploadView> =>
   ask(`${pathOf('upload_put')}?offset=${offset}`, {

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { readState, writeState } from './state-file.ts';
@@ -10,6 +11,7 @@ export interface Sessions {
   /** The name of the session of a token, if it lives; with `use`, it was used just now. */
   find(token: string | undefined, use: boolean): string | undefined;
   lives(name: string): boolean;
+  /** Both throw when the disk keeps what would live again after a restart. */
   close(name: string): Promise<void>;
   closeAll(): Promise<void>;
   readonly count: number;
@@ -49,14 +51,19 @@ export async function openSessions(
     savedMs = nowMs();
     await writeState(file, Object.fromEntries(all));
   }
+  /** On a full disk the file can still go: after a restart nobody is signed in, rather than who signed out. */
+  const saveOrRemove = (): Promise<void> => save().catch(() => rm(file, { force: true }));
 
   const sessions: Sessions = {
     async open() {
       sweep();
       const token = randomBytes(32).toString('base64url');
       all.set(nameOf(token), { bornMs: nowMs(), usedMs: nowMs() });
-      for (const name of [...all.keys()].slice(0, -most)) await sessions.close(name);
-      await save();
+      const tooMany = [...all.keys()].slice(0, -most);
+      for (const name of tooMany) all.delete(name);
+      tooMany.forEach(ended);
+      // On a full or read-only disk it lives until this process ends: nobody else could look what is wrong.
+      await save().catch(() => {});
       return token;
     },
     find(token, use) {
@@ -75,13 +82,13 @@ export async function openSessions(
     async close(name) {
       all.delete(name);
       ended(name);
-      await save();
+      await saveOrRemove();
     },
     async closeAll() {
       const names = [...all.keys()];
       all.clear();
       names.forEach(ended);
-      await save();
+      await saveOrRemove();
     },
     get count() {
       sweep();

@@ -1,18 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import type * as z from 'zod';
 
 /** Replaces a small file of our own, whole or not at all. */
 export async function writeState(path: string, value: unknown): Promise<void> {
   const temporary = `${path}.${randomUUID().slice(0, 8)}.new`;
-  const file = await open(temporary, 'wx', 0o600);
   try {
-    await file.writeFile(JSON.stringify(value));
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      await file.writeFile(JSON.stringify(value));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
-  await rename(temporary, path);
 }
 
 /** Undefined when there is none, or it is no such thing. */

@@ -61,7 +61,12 @@ async function newest<R extends RoleName>(folder: string, role: R): Promise<Meta
 }
 
 export const published = <R extends RoleName>(desk: string, role: R) => newest(siteOf(desk), role);
-export const drafted = <R extends RoleName>(desk: string, role: R) => newest(draftsOf(desk), role);
+
+/** What waits for signatures. A cut after publishing leaves its draft, a stick may bring an old one back: neither waits. */
+export async function drafted<R extends RoleName>(desk: string, role: R): Promise<MetadataOf<R> | undefined> {
+  const [draft, now] = await Promise.all([newest(draftsOf(desk), role), published(desk, role)]);
+  return draft && draft.signed.version > (now?.signed.version ?? 0) ? draft : undefined;
+}
 
 /** @returns its path */
 export async function saveDraft(desk: string, role: RoleName, metadata: MetadataOf<RoleName>): Promise<string> {

@@ -67,8 +67,11 @@ bring it back, run this again. Run it regularly: with the keys of snapshot and t
       targets && (await settle('snapshot', await dueSnapshot(now, targets, expiryIn(snapshotDays, nowS))));
     const timestamp = snapshot && (await dueTimestamp(now, snapshot, expiryIn(timestampDays, nowS)));
     if (timestamp) await settle('timestamp', { draft: timestamp, now: timestamp });
-    if (open.length > 0)
+    if (open.length > 0) {
+      // Signing again would make other bytes, and what was signed elsewhere over these would be of no use.
+      for (const { role, metadata } of done) await saveDraft(desk, role, metadata);
       return { text: ['Nothing is published yet.', ...open].join('\n'), json: { published: [], open }, exit: 5 };
+    }
     for (const { role, metadata } of done) await publishDraft(desk, role, metadata);
     const names = done.map(({ role, metadata }) => `${role} ${metadata.signed.version}`);
     return { text: `published: ${names.join(', ')}`, json: { published: names, open } };
@@ -95,7 +98,7 @@ async function signed(
   draft: MetadataOf<RoleName>,
   { keys, authorities, nowS }: Now,
 ): Promise<string[]> {
-  if (daysLeft(draft.signed.expires, nowS) < 1) {
+  if (!isUsable(draft, nowS)) {
     throw new UpdateError(
       'METADATA_EXPIRED',
       `The draft of ${role} holds until ${draft.signed.expires} only: draft it anew.`,
@@ -106,6 +109,8 @@ async function signed(
   }
   return [...new Set(missing(role, draft, authorities))];
 }
+
+const isUsable = (draft: MetadataOf<RoleName>, nowS: number): boolean => daysLeft(draft.signed.expires, nowS) >= 1;
 
 const holdsOn = (role: RoleName, metadata: MetadataOf<RoleName>, { authorities, nowS }: Now): boolean =>
   missing(role, metadata, authorities).length === 0 && daysLeft(metadata.signed.expires, nowS) >= warnDaysAhead;
@@ -129,7 +134,7 @@ async function dueSnapshot(now: Now, targets: MetadataOf<'targets'>, expires: st
   if (isOf(before) && holdsOn('snapshot', before!, now)) return { draft: undefined, now: before };
   const waiting = await drafted(now.desk, 'snapshot');
   // A draft of targets that were changed since is of no use.
-  if (isOf(waiting)) return { draft: waiting, now: before };
+  if (waiting && isOf(waiting) && isUsable(waiting, now.nowS)) return { draft: waiting, now: before };
   const version = (before?.signed.version ?? 0) + 1;
   return { draft: new Metadata(new Snapshot({ version, specVersion, expires, meta })), now: before };
 }
@@ -142,7 +147,7 @@ async function dueTimestamp(
   const before = await published(now.desk, 'timestamp');
   const snapshotMeta = metaOf(snapshot);
   const waiting = await drafted(now.desk, 'timestamp');
-  if (waiting?.signed.snapshotMeta.equals(snapshotMeta)) return waiting;
+  if (waiting?.signed.snapshotMeta.equals(snapshotMeta) && isUsable(waiting, now.nowS)) return waiting;
   return new Metadata(
     new Timestamp({ version: (before?.signed.version ?? 0) + 1, specVersion, expires, snapshotMeta }),
   );

@@ -86,6 +86,29 @@ it('keeps what arrived of an upload that was cut off', async ({ newBox, publishe
   expect(box.has('var/opq/updater/upload')).toBe(false);
 });
 
+it('goes on over a new line while an old one, lost without a word, seems to send still', async ({
+  newBox,
+  publisher,
+}) => {
+  const box = await newBox();
+  const { bytes, announced, begin, put, judged } = pageOf(box, await publisher.stick(good));
+  await begin();
+  const socketPath = box.at('run/opq-updater/page.sock');
+  const hang = async (from: number, to: number) => {
+    const lost = request({ socketPath, method: 'PUT', path: `/upload?offset=${from}`, agent: false });
+    lost.on('error', () => {});
+    lost.write(bytes.subarray(from, to));
+    const file = `var/opq/updater/upload/${announced.name}.unverified`;
+    await box.until(`${to} bytes`, () => box.sizeOf(file) === to);
+  };
+  await hang(0, 100);
+  expect((await begin({ size_bytes: 50 })).body.code).toBe('BUSY');
+  expect((await begin()).body).toMatchObject({ state: 'receiving', received_bytes: 100 });
+  await hang(100, 150);
+  expect((await put(150, bytes.subarray(150))).body).toMatchObject({ state: 'judging', received_bytes: bytes.length });
+  expect(await judged()).toMatchObject({ state: 'ready' });
+});
+
 it('refuses what is not signed for, and keeps nothing of it', async ({ newBox, publisher }) => {
   const box = await newBox();
   const { bytes, begin, put, judged, says } = pageOf(box, await publisher.stick(good));

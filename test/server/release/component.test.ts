@@ -1,8 +1,19 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+} from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { verifyIndex } from '../../../protocol/component-index.ts';
 import { parsePublicKey } from '../../../protocol/keys.ts';
+import { componentBuild } from '../../../server/release/component-build.ts';
 import { release, releaseJson, tempFolder, writeTree } from './program.ts';
 
 const content = { 'install.sh': '#!/bin/sh\n', 'etc/config': 'on\n' };
@@ -49,6 +60,38 @@ describe('opq-release component', () => {
     expect(release(args('display', '1')).exit).toBe(0);
     expect(release(args('display', '1', ['--requires', 'updater'])).code).toBe('USAGE');
     expect(readdirSync(join(store, 'components'))).toHaveLength(1);
+  });
+
+  it.each<[string, (content: string) => void]>([
+    ['cut short', (folder) => truncateSync(join(folder, 'etc/config'), 0)],
+    ['gone', (folder) => rmSync(join(folder, 'etc'), { recursive: true })],
+  ])('puts a component right of which a file is %s, and says so', (_, damage) => {
+    const { store, args } = workshop();
+    const { component, mended } = releaseJson(args('display', '1'));
+    damage(join(component, 'content'));
+    const again = releaseJson(args('display', '1'));
+    expect([mended, again.mended]).toEqual([false, true]);
+    expect(readFileSync(join(component, 'content/etc/config'), 'utf8')).toBe('on\n');
+    expect(readdirSync(join(store, 'components'))).toHaveLength(1);
+    expect(releaseJson(args('display', '1')).mended).toBe(false);
+  });
+
+  it('has every file and folder of a component on the disk before it has its name', async () => {
+    const { store, source } = workshop();
+    const file = await open(source);
+    const synced: string[] = [];
+    const spy = vi.spyOn(Object.getPrototypeOf(file) as FileHandle, 'sync');
+    spy.mockImplementation(async function (this: FileHandle) {
+      synced.push(readlinkSync(`/proc/self/fd/${this.fd}`).replace(/\/\.[0-9a-f]{12}/, '/NEW'));
+    });
+    onTestFinished(() => spy.mockRestore());
+    await file.close();
+    const given = { name: 'display', version: '1', release: '1550190683', hardware: ['rpi/3'] };
+    const lists = { requires: [], conflicts: [] };
+    await componentBuild.run({ CONTENT_DIR: source, to: store, ...given, ...lists } as never, { nowS: 0, program: '' });
+    const fresh = ['', '/content', '/content/etc', '/content/etc/config', '/content/install.sh', '/component.json'];
+    expect(synced).toEqual(expect.arrayContaining(fresh.map((name) => join(store, `components/NEW${name}`))));
+    expect(synced.at(-1)).toBe(join(store, 'components'));
   });
 
   it.each([

@@ -20,14 +20,14 @@ describe('opq-release withdraw', () => {
     expect(readdirSync(updates).filter((name) => name.includes(String(newVersion)))).toEqual([]);
   });
 
-  it('changes version.json before it takes the files away', async () => {
+  it('changes version.json before it takes the files away, and then the package first, which a server may list', async () => {
     const { updates } = twoPublished();
     const seen = new Set<string>();
     const watcher = watch(updates, (_, name) => name?.startsWith('.') || seen.add(name!));
     await once(startRelease(['withdraw', String(newVersion), '--from', updates]), 'exit');
-    while (!seen.has(nameOf(newVersion))) await sleep(5);
+    while (!seen.has(`${nameOf(newVersion)}.sig`)) await sleep(5);
     watcher.close();
-    expect([...seen]).toEqual(['version.json', `${nameOf(newVersion)}.sig`, nameOf(newVersion)]);
+    expect([...seen]).toEqual(['version.json', nameOf(newVersion), `${nameOf(newVersion)}.sig`]);
   });
 
   it('leaves version.json alone when an older release goes', () => {
@@ -78,10 +78,10 @@ describe('opq-release withdraw', () => {
 
   it('finishes a withdrawal that was cut off', () => {
     const { updates, named } = twoPublished();
-    rmSync(join(updates, `${nameOf(newVersion)}.sig`));
+    rmSync(join(updates, nameOf(newVersion)));
     releaseJson(['withdraw', String(newVersion), '--from', updates]);
     expect(named()).toBe(oldVersion);
-    expect(readdirSync(updates)).not.toContain(nameOf(newVersion));
+    expect(readdirSync(updates)).not.toContain(`${nameOf(newVersion)}.sig`);
   });
 
   it('says so when there is no such release', () => {

@@ -44,11 +44,19 @@ it('sets when the box updates by itself, and puts that back to what the configur
   serveBox,
   openPage,
 }) => {
-  const box = await newBox();
+  const box = await newBox({ config: { schedule: '05 03 * * *' } });
   const page = await openPage(await serveBox(box));
   await signIn(page, box);
   await unfold(page, 'settings');
   await page.getByLabel(t.settings.asks).check();
+  await button(page, t.settings.save).click();
+  await page.getByText(t.settings.reset).waitFor();
+  // The others follow the configuration file as before.
+  expect((await box.daemon.ask('settings', {})).settings).toMatchObject({
+    auto_install: { value: false, source: 'settings' },
+    schedule: { value: '05 03 * * *', source: 'file' },
+    window: { value: null, source: 'default' },
+  });
   await page.getByLabel(t.settings.schedule).selectOption('daily');
   await page.getByLabel(t.settings.at, { exact: true }).fill('03:30');
   await page.getByLabel(t.settings.window).check();

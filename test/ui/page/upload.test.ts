@@ -6,6 +6,7 @@ import { t } from '../../../ui/page/strings.ts';
 import { button, it, signIn, unfold, verdict } from '../../support/page.ts';
 import { oldRelease } from '../../support/scratch-box.ts';
 import { noise, release } from '../../support/scratch-release.ts';
+import { until } from '../../support/until.ts';
 
 const next = 1_550_200_000;
 const files = 'input[type=file]';
@@ -49,6 +50,66 @@ it('brings a package to a box that reaches no server, over a line that breaks, a
   await button(page, t.update.go).click();
   await verdict(page).getByText(t.verdict.fine).waitFor();
   expect((await box.status()).installed).toBe(next);
+});
+
+it('goes on where the box is when an earlier piece was still on its way there', async ({
+  publisher,
+  newBox,
+  serveBox,
+  openPage,
+}) => {
+  const path = await publisher.stick(release(next, { data: { noise: noise(5_000_000) } }));
+  const box = await newBox({ config: { server_url: null } });
+  const page = await openPage(await serveBox(box));
+  await signIn(page, box);
+  let pieces = 0;
+  const answers: string[] = [];
+  await page.route(/\/api\/upload\?offset=/, async (route) => {
+    pieces++;
+    // Of what the box has already, which it says; and what it says while it is busy.
+    if (pieces === 2)
+      return route.continue({
+        url: route
+          .request()
+          .url()
+          .replace(/offset=\d+/, 'offset=0'),
+      });
+    if (pieces === 3) return route.fulfill({ status: 409, json: { code: 'BUSY', message: 'm', todo: null } });
+    return route.continue();
+  });
+  page.on('response', async (response) => {
+    if (response.request().method() === 'PUT' && response.status() !== 200) answers.push((await response.json()).code);
+  });
+  await page.locator(files).setInputFiles([path, path.replace(packageName(next), signatureName(next))]);
+  await button(page, t.upload.send).click();
+  await page.locator('.brought').getByText(t.upload.states.ready).waitFor();
+  expect(answers).toEqual(['SIZE_MISMATCH', 'BUSY']);
+});
+
+it('goes on with the chosen files after a pause, from what has arrived', async ({
+  publisher,
+  newBox,
+  serveBox,
+  openPage,
+}) => {
+  const path = await publisher.stick(release(next, { data: { noise: noise(5_000_000) } }));
+  const box = await newBox({ config: { server_url: null } });
+  const page = await openPage(await serveBox(box), { device: 'phone' });
+  await signIn(page, box);
+  const offsets: number[] = [];
+  await page.route(/\/api\/upload\?offset=/, (route) => {
+    const offset = Number(new URL(route.request().url()).searchParams.get('offset'));
+    offsets.push(offset);
+    // The second piece hangs until the pause.
+    return offsets.length === 2 ? undefined : route.continue();
+  });
+  await page.locator(files).setInputFiles([path, path.replace(packageName(next), signatureName(next))]);
+  await button(page, t.upload.send).click();
+  await until('the second piece is on its way', () => offsets.length === 2);
+  await button(page, t.upload.pause).click();
+  await button(page, t.upload.goOn).click();
+  await page.locator('.brought').getByText(t.upload.states.ready).waitFor();
+  expect(offsets[2]).toBe(offsets[1]);
 });
 
 it('asks for a package by itself on a box without a server; refuses one that no pinned key has signed, and says why', async ({

@@ -76,21 +76,30 @@ interface AutomaticProps {
 
 function Automatic({ view: { settings }, say, saved }: AutomaticProps) {
   const [, minute, hour] = dailyPattern.exec(settings.schedule.value ?? '') ?? [];
-  const [asks, setAsks] = useState(settings.schedule.value === null ? 'never' : hour ? 'daily' : 'own');
-  const [time, setTime] = useState(hour ? `${two(hour)}:${two(minute)}` : '00:00');
+  const daily = hour && `${two(hour)}:${two(minute)}`;
+  const [asks, setAsks] = useState(settings.schedule.value === null ? 'never' : daily ? 'daily' : 'own');
+  const [time, setTime] = useState(daily ?? '00:00');
   const [own, setOwn] = useState(settings.schedule.value ?? '');
   const [auto, setAuto] = useState(settings.auto_install.value);
   const [limited, setLimited] = useState(settings.window.value !== null);
   const [[from = '01:00', to = '05:00'], setWindow] = useState((settings.window.value ?? '01:00-05:00').split('-'));
 
-  const schedule = asks === 'never' ? null : asks === 'daily' ? cronOf(time) : own;
+  const atTime = time === daily ? settings.schedule.value : cronOf(time);
+  const schedule = asks === 'never' ? null : asks === 'daily' ? atTime : own;
   const change = async (input: Partial<Input<'settings_set'>>) => {
     // What was said of an earlier try is not beside what this one comes to.
     say('');
     await act('settings_set', input);
     saved();
   };
-  const save = () => change({ schedule, auto_install: auto, window: limited ? `${from}-${to}` : null });
+  const wished = { schedule, auto_install: auto, window: limited ? `${from}-${to}` : null };
+  // What stays as it is goes on following the configuration file.
+  const save = () =>
+    change(
+      Object.fromEntries(
+        Object.entries(wished).filter(([name, value]) => value !== settings[name as PageSetting].value),
+      ),
+    );
   const overridden = (Object.keys(settings) as PageSetting[]).filter((name) => settings[name].source === 'settings');
   return (
     <Form run={save} go={t.settings.save}>

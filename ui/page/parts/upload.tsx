@@ -49,7 +49,8 @@ function Choose({ upload }: { upload: UploadView | null }) {
     setSending(stop);
     try {
       await send(pack, await signature.text(), stop.signal);
-      setFiles({});
+      // After a pause it goes on with the same files.
+      if (!stop.signal.aborted) setFiles({});
     } finally {
       setSending(null);
     }

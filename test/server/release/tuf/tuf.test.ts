@@ -58,6 +58,48 @@ describe('a desk', () => {
     expect((await made.refresh('online')).json).toMatchObject({ published: ['timestamp 2'] });
   });
 
+  it('brings one state together where the keys are on two machines, each run with one of them', async () => {
+    const made = tufDesk();
+    await made.init();
+    await made.signAway('1.root.json', 'root-1', 'root-2');
+    await made.add(oldVersion);
+    expect((await made.refresh('targets')).exit).toBe(5);
+    const targets = readFileSync(made.draft('1.targets.json'), 'utf8');
+    await made.signAway('1.snapshot.json', 'online');
+    expect((await made.refresh('targets')).exit).toBe(5);
+    await made.signAway('timestamp.json', 'online');
+    expect((await made.refresh('targets')).exit).toBe(0);
+    expect(readFileSync(join(made.site, 'metadata/1.targets.json'), 'utf8')).toBe(targets);
+  });
+
+  it('drafts anew what waited for its signature until it ended', async () => {
+    const made = tufDesk();
+    await made.publishFirst();
+    await made.refresh();
+    made.clock.nowS += 95 * 86_400;
+    expect((await made.refresh('online')).json).toMatchObject({ published: ['timestamp 2'] });
+    expect((await made.tuf('status', made.desk)).exit).toBe(0);
+  });
+
+  it('never publishes what a cut or a stick has left among the drafts of what is published already', async () => {
+    const made = tufDesk();
+    await made.publishFirst();
+    const leave = (names: readonly string[]) => {
+      for (const name of names) copyFileSync(join(made.site, 'metadata', name), made.draft(name));
+    };
+    leave(made.metadata()); // timestamp 1, too
+    expect((await made.refresh('online')).json).toMatchObject({ published: ['timestamp 2'] });
+    copyFileSync(join(made.site, 'metadata/timestamp.json'), made.at('timestamp-2.json'));
+    expect((await made.refresh('online')).json).toMatchObject({ published: ['timestamp 3'] });
+    copyFileSync(made.at('timestamp-2.json'), made.draft('timestamp.json'));
+    expect((await made.refresh('online')).json).toMatchObject({ published: ['timestamp 4'] });
+
+    await made.publish(newVersion);
+    leave(['1.targets.json', '1.snapshot.json']);
+    expect((await made.refresh('online')).json).toMatchObject({ published: ['timestamp 6'] });
+    expect((await made.tuf('status', made.desk)).json).toMatchObject(Array(4).fill({ draft: null }));
+  });
+
   it('offers a newer release, and leaves the older one out of the targets', async () => {
     const made = tufDesk();
     await made.publishFirst();

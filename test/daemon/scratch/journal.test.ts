@@ -57,7 +57,7 @@ it('is stuck, says so, and waits for a person when the copy of the earlier relea
   publisher,
   serve,
 }) => {
-  const server = await serve(good);
+  const server = await serve(halfWay);
   const box = await newBox({ config: { server_url: server.url } });
   await box.install(await publisher.stick(halfWay));
   await box.until('the half of it', () => box.has('var/held'));
@@ -70,9 +70,9 @@ it('is stuck, says so, and waits for a person when the copy of the earlier relea
   expect(box.tree()).toEqual(half);
   const asked = await box.daemon.ask('check', { install: true });
   expect(asked).toMatchObject({ news: true, begun: false, why_not: { code: 'STUCK' } });
-  expect(await codeOf(box.daemon.ask('config_set', { key: 'jitter_s', value: 1 }))).toBe('no error');
+  expect(await codeOf(box.daemon.ask('config_set', { key: 'jitter_s', value: 1 }))).toBe('STUCK');
 
-  const { exitCode } = await box.cli('install', '--wait');
+  const { exitCode } = await box.cli('install', await publisher.stick(good), '--wait');
   expect(exitCode).toBe(0);
   await expectWhole(box, good);
 });

@@ -26,7 +26,7 @@ it('says that it is stuck, runs what can run, and is taken out of it by a signed
   publisher,
   serve,
 }) => {
-  const server = await serve(good);
+  const server = await serve(failing);
   const box = await newBox({ config: { server_url: server.url } });
   const id = await getStuck(box, publisher);
   await box.until('a service', () => box.serving() === failing.version);
@@ -36,8 +36,8 @@ it('says that it is stuck, runs what can run, and is taken out of it by a signed
     update: { id, step: 'stuck' },
     warnings: [{ code: 'SNAPSHOT_DAMAGED' }],
   });
-  // By itself it takes nothing in this state, and an undo has nothing to go by.
-  expect(await box.cli('check', '--install')).toMatchObject({ exitCode: 5, last: { begun: false } });
+  // By itself it does not take the one that brought it there, and an undo has nothing to go by.
+  expect(await box.cli('check', '--install')).toMatchObject({ last: { begun: false } });
   expect(await codeOf(box.daemon.ask('undo_plan', {}))).toBe('no error');
 
   const out = await box.install(await publisher.stick(good));

@@ -32,6 +32,8 @@ export interface Surroundings {
   readonly log: (line: string) => void;
   /** Path of the program of a worker. */
   readonly workerProgram: string;
+  /** As in a test, which cannot wait for minutes. */
+  readonly diskPauseMs?: number;
 }
 
 /**
@@ -80,7 +82,7 @@ export async function openAttended(json: unknown, around: Surroundings): Promise
 }
 
 async function openQueue(settings: AttendedSettings, images: Images, around: Surroundings): Promise<BuildQueue> {
-  const { nowMs, log, workerProgram } = around;
+  const { nowMs, log, workerProgram, diskPauseMs } = around;
   if (settings.redis_url !== undefined) {
     const { openBullQueue } = await import('./bullmq-queue.ts');
     return openBullQueue(settings.redis_url, settings.max_queue, log);
@@ -91,5 +93,6 @@ async function openQueue(settings: AttendedSettings, images: Images, around: Sur
     (onFree) => startCrew(workerProgram, settings, onFree, nowMs),
     (plan) => buildGivenUp(plan, images.dir, nowMs()),
     log,
+    diskPauseMs,
   );
 }

@@ -1,10 +1,18 @@
 import { type Job, Queue, Worker } from 'bullmq';
 import { imageHash, type Plan, parsePlan } from './plan.ts';
-import { type BuildQueue, maxTries, type Place } from './queue.ts';
+import { type BuildQueue, diskPauseMs, maxTries, type Place } from './queue.ts';
 
 const name = 'opq-attended';
 
 const unstarted = ['waiting', 'delayed', 'prioritized'] as const;
+
+/** A try that fails has met a full or failing disk: it is given time until the next. */
+const kept = {
+  attempts: maxTries,
+  backoff: { type: 'fixed', delay: diskPauseMs },
+  removeOnComplete: true,
+  removeOnFail: true,
+} as const;
 
 /** How long it is believed that there are workers, or none. */
 const believeMs = 2_000;
@@ -31,7 +39,7 @@ export async function openBullQueue(url: string, maxJobs: number, log: (line: st
         if (await queue.getJob(hash)) return 'there';
         const waiting = await queue.getJobCountByTypes(...unstarted, 'active');
         if (waiting + adding.size > maxJobs) return 'full';
-        await queue.add('build', plan, { jobId: hash, attempts: maxTries, removeOnComplete: true, removeOnFail: true });
+        await queue.add('build', plan, { ...kept, jobId: hash });
         return 'added';
       } finally {
         adding.delete(hash);

@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import type { ErrorCode } from '../../protocol/error-codes.ts';
+import { UpdateError } from '../../protocol/errors.ts';
 import type { Crew } from './embedded-queue.ts';
 import { imageHash, type Plan } from './plan.ts';
 import type { AttendedSettings } from './settings.ts';
@@ -10,7 +12,7 @@ export type FromWorker =
   | { readonly ready: true }
   | { readonly packing: string }
   | { readonly done: string }
-  | { readonly failed: string; readonly message: string };
+  | { readonly failed: string; readonly code: ErrorCode; readonly message: string };
 
 /** A worker that ends is started again, later each time: from one second on to a minute. */
 const restartMs = { first: 1_000, longest: 60_000 };
@@ -72,7 +74,7 @@ export function startCrew(program: string, settings: AttendedSettings, onFree: (
       if ('done' in message) {
         place.waitMs = restartMs.first;
         job?.done();
-      } else job?.failed(new Error(message.message));
+      } else job?.failed(new UpdateError(message.code, message.message));
     }
     onFree();
   }

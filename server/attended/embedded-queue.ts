@@ -1,8 +1,9 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { asUpdateError, type UpdateError } from '../../protocol/errors.ts';
 import { putText } from '../release/put-file.ts';
 import { imageHash, type Plan, parsePlan } from './plan.ts';
-import { type BuildQueue, maxTries, type Place } from './queue.ts';
+import { type BuildQueue, diskPauseMs, maxTries, type Place } from './queue.ts';
 
 interface Job {
   readonly hash: string;
@@ -11,6 +12,8 @@ interface Job {
   readonly turn: number;
   tries: number;
   state: 'queue' | 'initialize' | 'building';
+  /** In the queue, and not to be begun yet. */
+  rests: boolean;
 }
 
 /** Who builds; each of them one job at a time. */
@@ -20,11 +23,13 @@ export interface Crew {
   alive(): boolean;
   close(): Promise<void>;
 }
+type Free = NonNullable<ReturnType<Crew['free']>>;
 
 /**
  * The queue that is built in: a file for each job, in a folder. A job is taken when its file is on the disk, and its
  * file goes when the result is there; so whatever is killed at any moment, a job is done, or still in the folder.
  * @param gaveUp called for a job that was begun `maxTries` times; it leaves a result
+ * @param pauseMs before a job is begun again that a full or failing disk has stopped
  */
 export async function openEmbeddedQueue(
   dir: string,
@@ -32,6 +37,7 @@ export async function openEmbeddedQueue(
   crewOf: (onFree: () => void) => Crew,
   gaveUp: (plan: Plan) => Promise<void>,
   log: (line: string) => void,
+  pauseMs = diskPauseMs,
 ): Promise<BuildQueue> {
   await mkdir(dir, { recursive: true });
   const jobs = new Map((await load(dir, log)).map((job) => [job.hash, job]));
@@ -44,7 +50,7 @@ export async function openEmbeddedQueue(
   function next(): void {
     if (closed) return;
     for (const job of jobs.values()) {
-      if (job.state !== 'queue') continue;
+      if (job.state !== 'queue' || job.rests) continue;
       const worker = crew?.free();
       if (worker === undefined) return;
       job.state = 'initialize';
@@ -52,38 +58,63 @@ export async function openEmbeddedQueue(
     }
   }
 
-  async function run(job: Job, worker: NonNullable<ReturnType<Crew['free']>>): Promise<void> {
-    let ended = false;
+  async function run(job: Job, worker: Free): Promise<void> {
+    const outcome = await attempt(job, worker).finally(() => worker.release());
+    if (outcome === 'ended') {
+      jobs.delete(job.hash);
+      await rm(pathOf(dir, job), { force: true }).catch((error: Error) => log(`build queue: ${error.message}`));
+    } else job.state = 'queue';
+    if (outcome === 'later') rest(job);
+    next();
+  }
+
+  async function attempt(job: Job, worker: Free): Promise<'ended' | 'again' | 'later'> {
+    const before = job.tries;
     try {
-      if (job.tries >= maxTries) throw new Error('it took the server down with it');
+      if (before >= maxTries) throw new Error('it was begun as often as it may be');
       // Save, then act: a job that takes everything down with it counts its tries, too.
       job.tries++;
       await write(dir, job);
       await worker.build(job.plan, () => {
         job.state = 'building';
       });
-      ended = true;
-    } catch (error) {
-      log(`build ${job.hash}, try ${job.tries}: ${(error as Error).message}`);
-      if (job.tries >= maxTries) {
-        await gaveUp(job.plan).catch((trouble: Error) => log(`build ${job.hash}: ${trouble.message}`));
-        ended = true;
+      return 'ended';
+    } catch (thrown) {
+      const error = asUpdateError(thrown);
+      log(`build ${job.hash}, try ${job.tries}: ${error.message}`);
+      if (isOfDisk(error)) {
+        // No verdict on the request, so no try; a disk that takes this keeps it for a restart.
+        job.tries = before;
+        await write(dir, job).catch(() => {});
+        return 'later';
       }
-    } finally {
-      worker.release();
+      return job.tries < maxTries ? 'again' : giveUp(job);
     }
-    if (ended) {
-      jobs.delete(job.hash);
-      await rm(pathOf(dir, job), { force: true });
-    } else job.state = 'queue';
-    next();
+  }
+
+  /** Without a result the job stays: whoever asked would wait for nothing. */
+  const giveUp = (job: Job): Promise<'ended' | 'later'> =>
+    gaveUp(job.plan).then(
+      () => 'ended',
+      (trouble: Error) => {
+        log(`build ${job.hash}: ${trouble.message}`);
+        return 'later';
+      },
+    );
+
+  function rest(job: Job): void {
+    job.rests = true;
+    setTimeout(() => {
+      job.rests = false;
+      next();
+    }, pauseMs).unref();
   }
 
   return {
     async add(hash, plan) {
       if (jobs.has(hash)) return 'there';
       if (jobs.size >= maxJobs) return 'full';
-      const job: Job = { hash, plan, turn: ++lastTurn, tries: 0, state: 'queue' };
+      const job: Job = { hash, plan, turn: ++lastTurn, tries: 0, state: 'queue', rests: false };
       jobs.set(hash, job);
       try {
         await write(dir, job);
@@ -114,6 +145,8 @@ export async function openEmbeddedQueue(
   };
 }
 
+const isOfDisk = ({ code }: UpdateError): boolean => code === 'DISK_FULL' || code === 'DISK_FAILED';
+
 const pathOf = (dir: string, { turn, hash }: Job): string =>
   join(dir, `${String(turn).padStart(12, '0')}-${hash}.json`);
 
@@ -132,7 +165,7 @@ async function load(dir: string, log: (line: string) => void): Promise<Job[]> {
         const { tries, plan: json } = JSON.parse(await readFile(path, 'utf8'));
         const plan = parsePlan(json);
         if (imageHash(plan) !== hash) throw new Error('its name is not the hash of its plan');
-        jobs.push({ hash, plan, turn: Number(turn), tries: Number(tries), state: 'queue' });
+        jobs.push({ hash, plan, turn: Number(turn), tries: Number(tries), state: 'queue', rests: false });
       } catch (error) {
         log(`build queue: ${name} cannot be read and is removed: ${(error as Error).message}`);
         await rm(path, { force: true });

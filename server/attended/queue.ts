@@ -25,3 +25,6 @@ export interface BuildQueue {
 
 /** How often a build is begun that never ends: a worker that dies of it three times would die for ever. */
 export const maxTries = 3;
+
+/** Before a build that a full or failing disk has stopped is begun again: somebody, or the collector, may make room. */
+export const diskPauseMs = 2 * 60_000;

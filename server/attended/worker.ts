@@ -45,8 +45,9 @@ async function besideTheServer(send: (message: FromWorker) => void): Promise<voi
     try {
       await work!(plan, () => send({ packing: hash }));
       send({ done: hash });
-    } catch (error) {
-      send({ failed: hash, message: (error as Error).message });
+    } catch (thrown) {
+      const { code, message } = asUpdateError(thrown);
+      send({ failed: hash, code, message });
     }
   });
 }

@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Queue } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBullQueue, workOn } from '../../../server/attended/bullmq-queue.ts';
+import { imageHash, type Plan } from '../../../server/attended/plan.ts';
 import { runProgram } from '../program.ts';
 import { base } from './contract.ts';
 import { dialects, makeStore, openShop, type Shop, settingsIn, usualParts, workerProgram } from './shop.ts';
@@ -118,6 +121,33 @@ describe.runIf(engine !== undefined)('With a queue on a Redis server', () => {
       .toBe(200);
     child.kill('SIGTERM');
     expect((await ended).code).toBe(0);
+  });
+
+  it('begins a build that failed not again at once: its disk may be full', async () => {
+    let tries = 0;
+    const plan: Plan = {
+      ...{ distro: 'opq', version: 1_550_190_683, target: 'rpi/3', profile: 'opqbox-2' },
+      ...{ components: [], defaults: null, max_bytes: 1_000 },
+    };
+    const fails = async () => {
+      tries++;
+      throw new Error('no room');
+    };
+    const end = await workOn(
+      more.redis_url,
+      fails,
+      async () => {},
+      () => {},
+    );
+    const queue = await openBullQueue(more.redis_url, 5, () => {});
+    const engineSays = new Queue('opq-attended', { connection: { path: more.redis_url.slice('unix://'.length) } });
+    await queue.add(imageHash(plan), plan);
+    await expect.poll(() => engineSays.getDelayedCount(), { timeout: 30_000 }).toBe(1);
+    expect(tries).toBe(1);
+    expect(await queue.place(imageHash(plan))).toEqual({ state: 'queue', position: 0 });
+    await end();
+    await queue.close();
+    await engineSays.close();
   });
 
   it('starts no worker of its own, and none starts without the engine', async () => {

@@ -1,7 +1,13 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { UpdateError } from '../../../protocol/errors.ts';
+import { type Crew, openEmbeddedQueue } from '../../../server/attended/embedded-queue.ts';
+import { imageHash, type Plan } from '../../../server/attended/plan.ts';
+import type { BuildQueue } from '../../../server/attended/queue.ts';
+import { noise } from '../../support/scratch-release.ts';
+import { smallDisk } from '../../support/small-disk.ts';
 import { runProgram } from '../program.ts';
 import { base, hash } from './contract.ts';
 import { dialects, makeStore, openShop, type Reply, say, settingsIn, stuckWorker, usualParts } from './shop.ts';
@@ -139,6 +145,26 @@ describe('The queue of builds', () => {
     expect(await readdir(join(root, 'cache/queue'))).toEqual([]);
   });
 
+  it('goes on by itself when a disk that was full has room again, however often it was full', async () => {
+    const disk = smallDisk(8_192);
+    if (!disk) return;
+    const parts = [...usualParts, { name: 'dsp-firmware', version: '1', files: { noise: noise(2_000_000) } }];
+    const how = { parts, diskPauseMs: 20 };
+    const shop = await openShop({ hold_ms: 0, cache_dir: join(disk, 'cache') }, how);
+    await writeFile(join(disk, 'ballast'), Buffer.alloc(8_000_000));
+    const { json } = await shop.post(path, { ...whole, packages: ['dsp-firmware'] });
+    const stopped = () => shop.lines.filter((line) => line.includes('ENOSPC'));
+    await expect.poll(() => stopped().length, { timeout: 40_000 }).toBeGreaterThan(4);
+    expect(stopped().every((line) => line.includes('try 1:'))).toBe(true);
+    expect((await shop.get(`${path}/${json.request_hash}`)).status).toBe(202);
+    await rm(join(disk, 'ballast'));
+    await expect
+      .poll(async () => (await shop.get(`${path}/${json.request_hash}`)).status, { timeout: 40_000 })
+      .toBe(200);
+    expect(await readdir(join(disk, 'cache/queue'))).toEqual([]);
+    await shop.close();
+  });
+
   it('gives a build up that takes its worker down with it, each time', async () => {
     const shop = await openShop(
       { hold_ms: 0, build_timeout_s: 60 },
@@ -151,6 +177,90 @@ describe('The queue of builds', () => {
     expect((await shop.get((await shop.post(path, whole)).json.log)).status).toBe(200);
     expect(await readdir(join(shop.root, 'cache/queue'))).toEqual([]);
     await shop.close();
+  });
+});
+
+describe('The built-in queue', () => {
+  const plan: Plan = {
+    ...{ distro: 'opq', version: 1_550_190_683, target: 'rpi/3', profile: 'opqbox-2' },
+    ...{ components: [], defaults: null, max_bytes: 1_000 },
+  };
+
+  /** With one worker, which does what it is told, and pauses that are no time. */
+  async function queueWith(dir: string, does: { build(): Promise<void>; gaveUp?(): Promise<void>; free?(): boolean }) {
+    let wake = () => {};
+    const crewOf = (onFree: () => void): Crew => {
+      wake = onFree;
+      return {
+        free: () => ((does.free?.() ?? true) ? { build: does.build, release: () => {} } : undefined),
+        alive: () => true,
+        close: async () => {},
+      };
+    };
+    const lines: string[] = [];
+    const log = (line: string) => void lines.push(line);
+    const queue = await openEmbeddedQueue(dir, 10, crewOf, does.gaveUp ?? (async () => {}), log, 5);
+    return { queue, lines, wake: () => wake() };
+  }
+  const rest = (queue: BuildQueue) =>
+    expect.poll(() => queue.count(), { timeout: 20_000 }).toEqual({ queued: 0, running: 0 });
+
+  it.each(['DISK_FULL', 'DISK_FAILED'] as const)('counts no try that ended with %s', async (code) => {
+    const dir = await newRoot();
+    let [tries, gaveUp] = [0, 0];
+    const { queue } = await queueWith(dir, {
+      async build() {
+        if (++tries < 6) throw new UpdateError(code, 'of the worker');
+      },
+      async gaveUp() {
+        gaveUp++;
+      },
+    });
+    await queue.add(imageHash(plan), plan);
+    await rest(queue);
+    expect([tries, gaveUp, await readdir(dir)]).toEqual([6, 0, []]);
+  });
+
+  it('waits with a job whose own file a full disk does not take', async () => {
+    const disk = smallDisk(256);
+    if (!disk) return;
+    const dir = join(disk, 'queue');
+    let [built, free] = [0, false];
+    const { queue, lines, wake } = await queueWith(dir, {
+      async build() {
+        built++;
+      },
+      free: () => free,
+    });
+    await queue.add(imageHash(plan), plan);
+    await appendFile(join(disk, 'ballast'), Buffer.alloc(2 ** 20)).catch(() => {});
+    free = true;
+    wake();
+    await expect.poll(() => lines.length, { timeout: 20_000 }).toBeGreaterThan(4);
+    expect([built, (await readdir(dir)).filter((name) => !name.startsWith('.')).length]).toEqual([0, 1]);
+    await rm(join(disk, 'ballast'));
+    await rest(queue);
+    expect([built, await readdir(dir)]).toEqual([1, []]);
+  });
+
+  it('keeps a job that it gave up until there is a result of it', async () => {
+    const dir = await newRoot();
+    let [tries, ends] = [0, 0];
+    const files: string[][] = [];
+    const { queue } = await queueWith(dir, {
+      async build() {
+        tries++;
+        throw new Error('its worker ended with SIGKILL');
+      },
+      async gaveUp() {
+        files.push(await readdir(dir));
+        if (++ends < 3) throw new Error('no room for the result');
+      },
+    });
+    await queue.add(imageHash(plan), plan);
+    await rest(queue);
+    expect([tries, ends, await readdir(dir)]).toEqual([3, 3, []]);
+    expect(files.map((names) => names.length)).toEqual([1, 1, 1]);
   });
 });
 

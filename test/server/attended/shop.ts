@@ -108,7 +108,7 @@ export type Shop = Awaited<ReturnType<typeof openShop>>;
 /** The update server in this process with builds on demand, real workers, and a clock to turn. */
 export async function openShop(
   more: Record<string, unknown> = {},
-  how: { root?: string; program?: string; parts?: readonly Part[]; port?: number } = {},
+  how: { root?: string; program?: string; parts?: readonly Part[]; port?: number; diskPauseMs?: number } = {},
 ) {
   const root = how.root ?? (await mkdtemp(join(tmpdir(), 'opq-shop-')));
   if (!existsSync(join(root, 'store'))) await makeStore(root, how.parts);
@@ -118,7 +118,7 @@ export async function openShop(
   const tools = { nowMs: () => Date.now() + clock.aheadMs, log: (line: string) => void lines.push(line) };
   const attended = await openAttended(
     { ...settingsIn(root), ...more },
-    { ...tools, workerProgram: how.program ?? workerProgram },
+    { ...tools, workerProgram: how.program ?? workerProgram, diskPauseMs: how.diskPauseMs ?? 120_000 },
   );
   const server = await listen(
     { port: how.port ?? 0, updates_dir: join(root, 'updates'), host: '127.0.0.1' },

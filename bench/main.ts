@@ -42,8 +42,9 @@ for (const benchmark of chosen) {
   ]);
   for (const result of results) console.log(lineOf(result));
   found.push(...results);
+  // As far as it came, should it be broken off.
+  if (values.table) await writeFile(values.table, document(found));
 }
-if (values.table) await writeFile(values.table, document(found));
 const count = (word: string) => found.filter((one) => wordOf(one) === word).length;
 console.log(`${count('met')} met, ${count('short')} short, ${count('not run')} not run`);
 // What a benchmark that failed has left open keeps nobody waiting.

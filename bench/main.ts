@@ -116,9 +116,10 @@ function document(all: readonly (Finding | NotRun)[]): string {
   const machine = `${cpus().length} x ${cpus()[0]!.model}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${execFileSync('uname', ['-r'], { encoding: 'utf8' }).trim()}, Node ${process.version}`;
   return `# How fast, how small
 
-Made by \`npm run bench\` (\`sh bench/run.sh --table docs/bench.md\`) on ${machine}, ${rounds} rounds. Each round runs ours and
-the other one after the other, whole processes both; figures are medians with the lowest and the highest in brackets, a
-ratio is the median of the ratios of the rounds. Seconds are this machine's, ratios travel.
+Made by \`npm run bench\` (\`sh bench/run.sh --table docs/bench.md\`), ${rounds} rounds, on
+${machine}.
+Each round runs ours and the other one after the other, whole processes both; figures are medians with the lowest and
+the highest in brackets, a ratio is the median of the ratios of the rounds. Seconds are this machine's, ratios travel.
 
 | what | against | measured | figure | target | |
 | --- | --- | --- | --- | --- | --- |

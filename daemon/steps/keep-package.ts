@@ -33,7 +33,8 @@ export async function keepPackage({ update }: Pick<At<'install'>, 'update'>, { p
 /** A package goes along from a copy that is given up to the one that stays; by a second name, as the first may come back. */
 export async function carryPackage(version: number | null, from: string, into: string): Promise<void> {
   for (const name of version === null ? [] : [packageName(version), signatureName(version)]) {
-    if (await exists(join(from, name))) await link(join(from, name), join(into, name));
+    if ((await exists(join(into, name))) || !(await exists(join(from, name)))) continue;
+    await link(join(from, name), join(into, name));
   }
   await syncFolder(into);
 }

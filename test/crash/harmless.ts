@@ -33,6 +33,10 @@ const rules: readonly Rule[] = [
     applies: ({ exposes }) => exposes.every(({ note }) => /\/trial\/(boots|guard-tries)(\.|$)/.test(note)),
   },
   {
+    reason: 'the sign of life goes its own way: nothing that it comes before is about it',
+    applies: ({ early }) => /\/trial\/boots$/.test(early?.note ?? ''),
+  },
+  {
     reason: 'without the mark of an orderly shutdown it was a cut, as it is then',
     applies: ({ exposes }) => exposes.every(({ note }) => /opq-updater\/orderly-shutdown\.new/.test(note)),
   },
@@ -50,6 +54,11 @@ const rules: readonly Rule[] = [
   {
     reason: 'how a script ended counts after an orderly shutdown alone, and that writes everything',
     applies: ({ exposes }) => exposes.every(({ note }) => /\/trial\/script-end/.test(note)),
+  },
+  {
+    reason:
+      'the copy of a release that was installed once more is moved on at once, which is safe before anything else',
+    applies: ({ exposes }) => exposes.every(({ note }) => /\/trial -> \S*\/previous\.outdated$/.test(note)),
   },
   {
     reason: 'a package is the second way back: without it there is one',

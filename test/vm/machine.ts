@@ -179,7 +179,7 @@ export function openMachine({ folder, ...plan }: Plan) {
         10,
       ),
     /** Plugs the network cable in or pulls it. */
-    network: (up: boolean): Promise<unknown> => askQemu(on().lines.qmp, 'set_link', { name: 'nic', up }),
+    network: (up: boolean): Promise<void> => on().network(up),
     qemu: (command: string, args?: object): Promise<unknown> => askQemu(on().lines.qmp, command, args),
     /** Of a machine that is off. */
     checkFileSystem: (): Promise<Checked> => checkFileSystem(hardware.disk),

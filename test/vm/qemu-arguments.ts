@@ -25,6 +25,8 @@ export interface Hardware {
 export interface Lines {
   readonly agent: string;
   readonly qmp: string;
+  /** A second one of those, on which QEMU tells why it ends. */
+  readonly end: string;
   readonly console: string;
 }
 
@@ -37,7 +39,14 @@ export function qemuArguments(hardware: Hardware, lines: Lines): string[] {
     ...['-kernel', join(hardware.image, 'vmlinuz'), '-initrd', join(hardware.image, 'initrd')],
     ...['-append', [...kernelWords, ...hardware.kernelWords].join(' ')],
     ...['-rtc', `base=${hardware.clock ?? 'utc'}`],
-    ...['-serial', `file:${lines.console}`, '-qmp', `unix:${lines.qmp},server=on,wait=off`],
+    ...[
+      '-chardev',
+      `file,id=serial,path=${lines.console.replaceAll(',', ',,')},append=on`,
+      '-serial',
+      'chardev:serial',
+    ],
+    ...[lines.qmp, lines.end].flatMap((socket) => ['-qmp', `unix:${socket},server=on,wait=off`]),
+    ...['-action', `reboot=${resetsInside(hardware) ? 'reset' : 'shutdown'}`],
     ...disks(hardware),
     ...['-device', 'virtio-serial-pci', '-chardev', `socket,id=agent,path=${lines.agent},server=on,wait=off`],
     ...['-device', 'virtserialport,chardev=agent,name=org.qemu.guest_agent.0'],
@@ -47,6 +56,9 @@ export function qemuArguments(hardware: Hardware, lines: Lines): string[] {
     ...['-device', 'i6300esb', '-action', 'watchdog=reset'],
   ];
 }
+
+/** Whether a reboot is a reset in the same process: ending QEMU would flush a disk that watches what is flushed. */
+const resetsInside = ({ disk, log }: Hardware): boolean => disk.startsWith('nbd:') || log !== null;
 
 const kernelWords = [
   ...['console=ttyS0', 'root=/dev/vda', 'ro', 'fsck.repair=yes', 'panic=5'],

@@ -1,10 +1,13 @@
+import type { RequestListener } from 'node:http';
+import type { Socket } from 'node:net';
 import Koa, { type Context, type Middleware, type Next } from 'koa';
 import Router from 'koa-router';
-import { withoutLogin } from '../protocol/address.ts';
 import { quote } from '../protocol/version.ts';
+import { accessLog } from './access-log.ts';
+import { hotAnswers } from './hot-answers.ts';
 import type { Traffic } from './monitoring/traffic.ts';
 import { refuse } from './refuse.ts';
-import { routes } from './routes.ts';
+import { routes, type Site } from './routes.ts';
 import type { Settings } from './settings.ts';
 import { updatesFolder } from './updates-folder.ts';
 
@@ -20,10 +23,43 @@ export interface Tools {
   readonly traffic: Traffic | undefined;
 }
 
-/** The update server as a Koa application over one folder: it answers GET and HEAD, and writes nothing. */
-export function createApp(settings: Pick<Settings, 'updates_dir'>, tools: Partial<Tools> = {}): Koa {
-  const { nowMs = Date.now, log = () => {}, layer, traffic } = tools;
-  const site = { folder: updatesFolder(settings.updates_dir, nowMs), nowMs };
+/** Requests of one connection that wait for their answer: more would fill the memory. */
+const mostAtOnce = 20;
+
+/** The update server over one folder: it answers GET and HEAD, and writes nothing. */
+export function answering(
+  settings: Pick<Settings, 'updates_dir'>,
+  { nowMs = Date.now, log = () => {}, layer, traffic }: Partial<Tools> = {},
+): RequestListener {
+  const access = accessLog(nowMs, log);
+  const hot = hotAnswers(settings.updates_dir, nowMs, (request, status) => {
+    access.atOnce(request, status);
+    traffic?.tell(request.url, status);
+  });
+  const app = new Koa();
+  app.on('error', (error) => logError(error, log));
+  app.use(access.each);
+  if (traffic) app.use(traffic.count);
+  app.use(hot.learn);
+  app.use(answerErrors);
+  app.use(plainAddress);
+  if (layer) app.use(layer);
+  app.use(routerOver({ folder: updatesFolder(settings.updates_dir, nowMs), nowMs }).routes());
+  app.use(refuseTheRest);
+  const rest = app.callback();
+  const waiting = new WeakMap<Socket, number>();
+  return (request, response) => {
+    if (hot.answer(request, response)) return;
+    const { socket } = request;
+    const already = waiting.get(socket) ?? 0;
+    if (already === mostAtOnce) return void socket.destroy();
+    waiting.set(socket, already + 1);
+    response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
+    void rest(request, response);
+  };
+}
+
+function routerOver(site: Site): Router {
   const router = new Router({ sensitive: true, strict: true });
   for (const [path, answer] of Object.entries(routes)) {
     router.get(path, (ctx) => {
@@ -31,35 +67,8 @@ export function createApp(settings: Pick<Settings, 'updates_dir'>, tools: Partia
       return answer(ctx, site);
     });
   }
-
-  const app = new Koa();
-  app.on('error', (error) => logError(error, log));
-  app.use(logAccess({ nowMs, log }));
-  if (traffic) app.use(traffic.count);
-  app.use(answerErrors);
-  app.use(plainAddress);
-  if (layer) app.use(layer);
-  app.use(router.routes());
-  app.use(refuseTheRest);
-  return app;
+  return router;
 }
-
-/** One line an answer, when its last byte is sent or the client has left; not for the health check, twice a minute. */
-const logAccess =
-  ({ nowMs, log }: Pick<Tools, 'nowMs' | 'log'>) =>
-  (ctx: Context, next: Next) => {
-    const { method, url = '', headers } = ctx.req;
-    const startedMs = nowMs();
-    const from = (ctx.req.socket.remoteAddress ?? '-').replace(/^::ffff:/, '');
-    ctx.res.once('close', () => {
-      if (url === '/' && ctx.status === 200) return;
-      const end = ctx.res.writableFinished ? 'done' : 'cut';
-      const agent = quote(headers['user-agent'] ?? '-', 80);
-      const shown = quote(withoutLogin(url).replace(/\?.*$/s, '?***'), 200);
-      log(`${from} ${method} ${shown} ${ctx.status} ${end} ${nowMs() - startedMs} ms ${agent}`);
-    });
-    return next();
-  };
 
 /** What goes wrong below is logged here; the client learns no more than that. */
 async function answerErrors(ctx: Context, next: Next): Promise<void> {

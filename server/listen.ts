@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { UpdateError } from '../protocol/errors.ts';
-import { createApp, type Tools } from './app.ts';
+import { answering, type Tools } from './app.ts';
 import type { Settings } from './settings.ts';
 
 export interface RunningServer {
@@ -17,12 +17,9 @@ export interface RunningServer {
 /** A client that takes not one byte for this long is gone, or holds a connection on purpose. */
 const idleMs = 120_000;
 
-/** Requests that one connection may bring: many at once, unanswered, would fill the memory. */
-const maxRequestsPerSocket = 20;
-
 /** @throws UpdateError CONFIG_INVALID when the address or port cannot be had */
 export function listen(settings: Settings, tools: Partial<Tools> = {}): Promise<RunningServer> {
-  const server = createServer(createApp(settings, tools).callback());
+  const server = createServer(answering(settings, tools));
   tools.traffic?.watch(server);
   return open(server, settings);
 }
@@ -30,8 +27,6 @@ export function listen(settings: Settings, tools: Partial<Tools> = {}): Promise<
 /** @throws UpdateError CONFIG_INVALID */
 export async function open(server: Server, settings: Pick<Settings, 'port' | 'host'>): Promise<RunningServer> {
   server.setTimeout(idleMs);
-  server.maxRequestsPerSocket = maxRequestsPerSocket;
-  server.on('dropRequest', (_, socket) => socket.destroy());
   server.listen({ port: settings.port, host: settings.host });
   try {
     await once(server, 'listening');

@@ -1,6 +1,5 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { Readable } from 'node:stream';
 import type { Context, Next } from 'koa';
 
 /** What the server does, in plain numbers that begin at its start: they cost a request next to nothing. */
@@ -11,10 +10,16 @@ export function countTraffic() {
   const open = new Set<Socket>();
   let closedBytes = 0;
   let toldBytes = 0;
+  const tell = (route = 'none', status: number | string = 'none') => {
+    const key = `${route} ${status}`;
+    requests.set(key, (requests.get(key) ?? 0) + 1);
+  };
   return {
     /** Number of requests that ended, by route and status: `/update/:id 206`. Neither is made up by clients. */
     requests,
     downloads,
+    /** Counts one answer. */
+    tell,
     connections: (): number => open.size,
     /** Bytes handed to the network, headers too, of downloads under way as well. */
     sentBytes(): number {
@@ -38,12 +43,12 @@ export function countTraffic() {
       let download = false;
       ctx.res.once('close', () => {
         // The client may leave before there is an answer: Koa then still has its 404.
-        const key = `${ctx.state.route ?? 'none'} ${ctx.res.headersSent ? ctx.status : 'none'}`;
-        requests.set(key, (requests.get(key) ?? 0) + 1);
+        tell(ctx.state.route, ctx.res.headersSent ? ctx.status : 'none');
         if (download) downloads[ctx.res.writableFinished ? 'done' : 'cut']++;
       });
       await next();
-      download = ctx.type === 'application/octet-stream' && ctx.body instanceof Readable && !ctx.res.closed;
+      const withBytes = ctx.method === 'GET' && ctx.status < 300;
+      download = withBytes && ctx.type === 'application/octet-stream' && !ctx.res.closed;
       if (download) downloads.begun++;
     },
   };

@@ -11,8 +11,13 @@ export function accessLog(nowMs: () => number, log: (line: string) => void) {
   let told = 0;
   let untold = 0;
 
-  function write({ socket, method, url = '', headers }: IncomingMessage, status: number, end: string, ms: number) {
-    const from = (socket.remoteAddress ?? '-').replace(/^::ffff:/, '');
+  function write(
+    from: string,
+    { method, url = '', headers }: IncomingMessage,
+    status: number,
+    end: string,
+    ms: number,
+  ) {
     const agent = quote(headers['user-agent'] ?? '-', 80);
     const shown = quote(withoutLogin(url).replace(/\?.*$/s, '?***'), 200);
     log(`${from} ${method} ${shown} ${status} ${end} ${ms} ms ${agent}`);
@@ -27,9 +32,11 @@ export function accessLog(nowMs: () => number, log: (line: string) => void) {
     each(ctx: Context, next: Next): Promise<void> {
       const { url } = ctx.req;
       const startedMs = nowMs();
+      // The address is gone with the connection.
+      const from = addressOf(ctx.req);
       ctx.res.once('close', () => {
         if (url === '/' && ctx.status === 200) return;
-        write(ctx.req, ctx.status, ctx.res.writableFinished ? 'done' : 'cut', nowMs() - startedMs);
+        write(from, ctx.req, ctx.status, ctx.res.writableFinished ? 'done' : 'cut', nowMs() - startedMs);
       });
       return next();
     },
@@ -38,8 +45,10 @@ export function accessLog(nowMs: () => number, log: (line: string) => void) {
       if (told === 0) setTimeout(beginSecond, 1_000).unref();
       if (told < linesPerS) {
         told++;
-        write(request, status, 'done', 0);
+        write(addressOf(request), request, status, 'done', 0);
       } else untold++;
     },
   };
 }
+
+const addressOf = ({ socket }: IncomingMessage): string => (socket.remoteAddress ?? '-').replace(/^::ffff:/, '');

@@ -51,6 +51,9 @@ it('closes the file when the client goes away in the middle', async () => {
   expect(await eventually(openPackages, (open) => open === 5)).toBe(5);
   for (const client of clients) client.destroy();
   expect(await eventually(openPackages, (open) => open === 0)).toBe(0);
+  server.child.kill('SIGTERM');
+  const lines = (await server.ended).stdout.split('\n').filter((line) => / 200 cut \d+ ms /.test(line));
+  expect(lines.map((line) => line.split(' ')[0])).toEqual(Array(5).fill('127.0.0.1'));
 });
 
 it('leaves no file open after answers without a body', async () => {

@@ -39,7 +39,9 @@ async function main([repo = '', cache = '', ...typed]: string[]): Promise<number
     page: pageOf(typed),
   };
   const order = scenarios.map(({ name }) => name);
-  const results = openResults(join(cache, 'results.jsonl'), table, order, bench.tested, values.resume);
+  // Beside the table: with it, another machine can go on with the run.
+  const known = table.file.replace(/(\.md)?$/, '.jsonl');
+  const results = openResults(known, table, order, bench.tested, values.resume);
   for (const { name } of chosen) if (results.passed(name)) say(`${name}: passed in the run before`);
   // The long ones first, so that none of them goes on alone at the end.
   const waiting = chosen.filter(({ name }) => !results.passed(name)).sort((a, b) => limitOf(b) - limitOf(a));

@@ -69,6 +69,13 @@ export function verdict(results: readonly Result[]): string {
   return `${results.length} scenarios, ${sum(({ cuts }) => cuts)} cuts, ${lost} lost`;
 }
 
+/** A run may have been gone on with on another day. */
+function whatAndWhen(results: readonly Result[]): string {
+  const days = results.map(({ finishedAt }) => finishedAt.slice(0, 10)).sort();
+  const when = days[0] === days.at(-1) ? `on ${days[0]}` : `from ${days[0]} to ${days.at(-1)}`;
+  return `All of them ran on one package, whose sha256 begins with \`${results[0]?.tested}\`, ${when}.`;
+}
+
 export function markdown(results: readonly Result[]): string {
   const cell = (text: string) => text.split('\n')[0]!.replaceAll('|', '\\|');
   const rows = results.map(({ name, passed, about, cuts, secondTry, end, seconds }) => {
@@ -81,6 +88,8 @@ export function markdown(results: readonly Result[]): string {
     ...rows,
     '',
     `**${verdict(results)}**`,
+    '',
+    whatAndWhen(results),
     '',
   ].join('\n');
 }

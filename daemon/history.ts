@@ -26,14 +26,19 @@ export interface Moment {
   readonly bootId: string;
 }
 
-/** Writes what the update came to that rests here; where that cannot be done now the next start does it, by the journal. */
+/**
+ * Writes what the update came to that rests here; where that cannot be done now the next start does it, by the journal.
+ * @param outcome where that does not follow from the rest
+ */
 export async function recordRest(
   rest: At<'idle'>,
   { box, clock, log, places }: Pick<Resident, 'box' | 'clock' | 'log' | 'places'>,
+  outcome?: Outcome,
 ): Promise<HistoryEntry | undefined> {
   try {
     const at = new Date(clock.now()).toISOString();
-    return await recordEnd(places, rest, { at, clockKnown: await box.clockKnown(), bootId: await box.bootId() });
+    const now = { at, clockKnown: await box.clockKnown(), bootId: await box.bootId() };
+    return await recordEnd(places, rest, now, outcome);
   } catch (error) {
     log.error('the history cannot be written', asUpdateError(error));
     return undefined;
@@ -41,14 +46,20 @@ export async function recordRest(
 }
 
 /** Writes what the last update came to; again is fine, as a cut may come between this and the journal. */
-export async function recordEnd(places: Places, at: At<'idle'>, now: Moment): Promise<HistoryEntry | undefined> {
+export async function recordEnd(
+  places: Places,
+  at: At<'idle'>,
+  now: Moment,
+  outcome?: Outcome,
+): Promise<HistoryEntry | undefined> {
   if (at.update === null) return undefined;
   const undone = at.because?.code === 'ROLLED_BACK';
   const kept_aside = undone ? await keptAside(places, at.update.id) : null;
-  const entry = { ...entryOf(at as At<'idle'> & { update: object }, now), kept_aside };
+  const { outcome: usual, ...facts } = entryOf(at as At<'idle'> & { update: object }, now);
+  const entry = { ...facts, outcome: outcome ?? usual, kept_aside };
   const text = (await readIfThere(places.history).catch(() => setAside(places))) ?? '';
   const known = entriesIn(text);
-  if (known.some(({ id, outcome }) => id === entry.id && outcome === entry.outcome)) return undefined;
+  if (known.some((old) => old.id === entry.id && old.outcome === entry.outcome)) return undefined;
   if (known.length >= most) {
     const kept = known.slice(0, most / 2).reverse();
     await writeFileSafely(places.history, kept.map((old) => `${JSON.stringify(old)}\n`).join(''));

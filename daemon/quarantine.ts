@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { UpdateError } from '../protocol/errors.ts';
 import { readIfReadable, writeFileSafely } from './files.ts';
+import type { At } from './machine.ts';
 import type { Places } from './places.ts';
+import type { Resident } from './tools.ts';
 
 const entrySchema = z.object({ sha256: z.string(), version: z.number(), code: z.string(), at: z.string() });
 const fileSchema = z.array(entrySchema);
@@ -26,6 +28,15 @@ export async function readQuarantine(places: Places): Promise<readonly Quarantin
 export async function addToQuarantine(places: Places, entry: Quarantined): Promise<void> {
   const others = (await readQuarantine(places)).filter(({ sha256 }) => sha256 !== entry.sha256);
   await writeFileSafely(fileOf(places), JSON.stringify([...others, entry].slice(-most)));
+}
+
+/** The same of the release of an update that was its fault; one that was never verified has no name to be known by. */
+export async function quarantine(
+  { update: { sha256, to: version }, because: { code } }: Pick<At<'rollback'>, 'update' | 'because'>,
+  { places, clock }: Pick<Resident, 'places' | 'clock'>,
+): Promise<void> {
+  if (!sha256) return;
+  await addToQuarantine(places, { sha256, version, code, at: new Date(clock.now()).toISOString() });
 }
 
 /** A release that a person had installed after all and that held is good. */

@@ -11,8 +11,8 @@ import type { At } from './machine.ts';
 import { idleAt, undoTrial, whereWeWere } from './resume.ts';
 import { rebootBecause } from './steps/reboot.ts';
 import { undoMark } from './steps/undo.ts';
-import { noteStuck } from './stuck-note.ts';
-import { anotherBootMayHelp, bringStuckBack, isOnTrial, leaveNoStuck, stuckMark } from './stuck-trial.ts';
+import { leaveStuck, noteStuck } from './stuck-note.ts';
+import { anotherBootMayHelp, bringStuckBack, isOnTrial, stuckMark } from './stuck-trial.ts';
 import type { Resident, Tools } from './tools.ts';
 import { beginUndo, viewUndo, viewUndoOfTrial } from './undo-previous.ts';
 import { cancellable, viewOf } from './update-view.ts';
@@ -78,9 +78,10 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     abort = new AbortController();
     worker = base.newWorker();
     undoAsked = false;
+    const before = at;
     at = start;
     return new Promise((begun, failed) => {
-      running = (start.step === 'download' ? leaveNoStuck(places) : Promise.resolve())
+      running = (start.step === 'download' ? leaveStuck(before, base) : Promise.resolve())
         .then(() => travel(start, tries, begun))
         .catch((error) => {
           failed(asUpdateError(error));

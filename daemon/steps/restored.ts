@@ -5,7 +5,7 @@ import { exists, removeSafely, renameSafely } from '../files.ts';
 import { readHistory } from '../history.ts';
 import type { At, Step } from '../machine.ts';
 import type { Places } from '../places.ts';
-import { addToQuarantine } from '../quarantine.ts';
+import { quarantine } from '../quarantine.ts';
 import type { Tools } from '../tools.ts';
 import { installedVersion } from '../version-on-box.ts';
 import { outdated } from './confirm.ts';
@@ -23,10 +23,8 @@ export const restored: Step<'restored'> = {
     await proveVersion(at, tools);
     await startWhatIsDown(at, tools);
     // Known by now, and no slow service may keep it from being remembered.
-    if (at.update.sha256 && (at.blame || (await isRepeated(at, places)))) {
-      const { sha256, to } = at.update;
-      const when = new Date(clock.now()).toISOString();
-      await addToQuarantine(places, { sha256, version: to, code: at.because.code, at: when }).catch((error) =>
+    if (at.blame || (await isRepeated(at, places))) {
+      await quarantine(at, tools).catch((error) =>
         log.error('the release could not be put on the list of those that failed', error),
       );
     }

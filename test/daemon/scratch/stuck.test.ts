@@ -43,6 +43,11 @@ it('says that it is stuck, runs what can run, and is taken out of it by a signed
   const out = await box.install(await publisher.stick(good));
   expect((await box.ended(out)).outcome).toBe('confirmed');
   await expectWhole(box, good);
+  const ends = (await box.history()).map(({ id, outcome, because }) => [id, outcome, because?.code]);
+  expect(ends).toEqual([
+    [out, 'confirmed', undefined],
+    [id, 'failed', 'SNAPSHOT_DAMAGED'],
+  ]);
   // What was there before is no release to go back to.
   expect((await box.status()).previous).toBeNull();
   expect(await codeOf(box.daemon.ask('rollback', {}))).toBe('NOTHING_TO_UNDO');
@@ -66,7 +71,7 @@ it('tries again at the next three boots, and then lets a person', async ({ newBo
 
 it('keeps the way back while another release is tried, whatever becomes of that', async ({ newBox, publisher }) => {
   const box = await newBox();
-  await getStuck(box, publisher);
+  const stuck = await getStuck(box, publisher);
   const rotten = readFileSync(box.at(`${trial}/tree.tar`));
   // One that ends before it has a snapshot of its own, one that fails after that.
   const forged = await publisher.stick(release(1_550_000_009));
@@ -75,9 +80,15 @@ it('keeps the way back while another release is tried, whatever becomes of that'
   await box.until('its end', async () => (await box.history()).some((entry) => entry.id === refused));
   await box.until('being stuck', async () => (await box.status()).state === 'stuck');
   expect(readFileSync(box.at(`${trial}/tree.tar`)).equals(rotten)).toBe(true);
+  // What is taken out of it by nothing is told of once.
+  expect((await box.history()).map(({ id, outcome }) => [id, outcome])).toEqual([
+    [refused, 'refused'],
+    [stuck, 'failed'],
+  ]);
 
   const id = await box.install(await publisher.stick(release(1_550_000_004, { script: { end: 'exit 1' } })));
   await box.until('its begin', () => box.has(`${trial}.stuck`));
+  expect((await box.history()).filter((entry) => entry.id === stuck)).toHaveLength(1);
   await box.until('being stuck', async () => (await box.status()).state === 'stuck' && box.step(id) === 'stuck');
   expect(readFileSync(box.at(`${trial}.stuck/tree.tar`)).equals(rotten)).toBe(true);
   // Mended, as a card may read again what it did not: then the box is of the release before all this.

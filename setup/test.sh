@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # The tests act as old clients with the real tools, and as technicians with a real browser.
 need test bash:bash tar:tar bzip2:bzip2 lbzip2:lbzip2 openssl:openssl wget:wget shellcheck:shellcheck \
     script:bsdutils setpriv:util-linux python3:python3 git:git busybox:busybox-static setfattr:attr \
-    redis-server:redis-server "chromium:chromium fonts-dejavu-core"
+    redis-server:redis-server rsync:rsync "chromium:chromium fonts-dejavu-core"
 
 sh setup/prepare.sh
 npm run --silent check

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -13,7 +13,7 @@ function blocksOf(page: string): string[] {
   const text = readFileSync(join(repo, 'docs', page), 'utf8');
   const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block!);
   return blocks
-    .map((block) => block.replace(/^(sudo|npm|rsync) .*\n/gm, ''))
+    .map((block) => block.replace(/^(sudo|npm) .*\n/gm, ''))
     .filter((block) => block !== '' && !block.includes('http://'));
 }
 
@@ -25,6 +25,10 @@ function publisher(): (block: string) => void {
   const program = join(repo, 'dist/opq-release.js');
   chmodSync(program, 0o755);
   symlinkSync(program, join(bin, 'opq-release'));
+  // The host `server` is the folder of that name: all that ssh would run there is run here.
+  for (const opq of ['updates', 'store']) mkdirSync(join(folder, 'server/var/opq', opq), { recursive: true });
+  const ssh = `#!/bin/sh\nshift\nexec sh -c "$(printf '%s' "$*" | sed 's# /var/opq# ${folder}/server/var/opq#')"\n`;
+  writeFileSync(join(bin, 'ssh'), ssh, { mode: 0o755 });
   writeTree(join(folder, 'content'), { 'install_update.sh': '#!/bin/sh\n' });
   writeTree(join(folder, 'box'), { 'etc/opq/updater_config.json': '{}', 'usr/local/box-config-daemon/VERSION': '1\n' });
   writeTree(join(folder, 'triggering'), { 'install.sh': '#!/bin/sh\n' });
@@ -40,6 +44,9 @@ function publisher(): (block: string) => void {
   };
 }
 
+/** What stands on the server is what stands here. */
+const sameThere = 'diff -r updates server/var/opq/updates';
+
 /** Which blocks are typed one after the other in one folder, with what the page takes for granted between them. */
 const walks: Readonly<Record<string, readonly (readonly (number | string)[])[]>> = {
   'tuf.md': [[0, 1]],
@@ -47,7 +54,7 @@ const walks: Readonly<Record<string, readonly (readonly (number | string)[])[]>>
     [0, 1, 2],
     [0, 3],
   ],
-  'operator.md': [[0, 1, 2, 3]],
+  'operator.md': [[0, 1, 2, sameThere, 3, 4, 2, sameThere]],
   'package-author.md': [[0, 1, 2]],
   'opq-release.md': [
     [0, 1, 'cp packages/* .', 6, 7, 8, 11, 12, 13],
@@ -58,7 +65,13 @@ const walks: Readonly<Record<string, readonly (readonly (number | string)[])[]>>
       10,
     ],
     [2, 3, 4, 5],
-    ['opq-release keygen keys', 14, 15, 16],
+    [
+      'opq-release keygen keys; mkdir store; echo {} >store/profiles.json',
+      14,
+      15,
+      16,
+      'diff -r store server/var/opq/store',
+    ],
   ],
 };
 

@@ -105,8 +105,11 @@ export async function openUploads(
   const judgeBeside = (arrived: Known) =>
     void judge(arrived).catch((error) => log.error('the upload cannot be judged', asUpdateError(error)));
 
-  function refuseBusy(): void {
+  function refuseInUpdate(): void {
     if (!resting()) throw new UpdateError('BUSY', 'The uploaded package stays as it is while an update runs.');
+  }
+  function refuseBusy(): void {
+    refuseInUpdate();
     if (arriving) throw new UpdateError('BUSY', 'Bytes of the package are arriving right now.');
   }
 
@@ -191,7 +194,8 @@ export async function openUploads(
       return { ...view()!, state: receivedBytes === to.announced.size_bytes ? 'judging' : 'receiving' };
     },
     async discard() {
-      refuseBusy();
+      refuseInUpdate();
+      await endArriving();
       const had = known !== undefined;
       await forget();
       return had;

@@ -91,7 +91,7 @@ it('goes on over a new line while an old one, lost without a word, seems to send
   publisher,
 }) => {
   const box = await newBox();
-  const { bytes, announced, begin, put, judged } = pageOf(box, await publisher.stick(good));
+  const { bytes, announced, begin, put, says, judged } = pageOf(box, await publisher.stick(good));
   await begin();
   const socketPath = box.at('run/opq-updater/page.sock');
   const hang = async (from: number, to: number) => {
@@ -101,6 +101,11 @@ it('goes on over a new line while an old one, lost without a word, seems to send
     const file = `var/opq/updater/upload/${announced.name}.unverified`;
     await box.until(`${to} bytes`, () => box.sizeOf(file) === to);
   };
+  await hang(0, 100);
+  expect((await says('POST', '/upload/discard')).body).toEqual({ discarded: true });
+  expect(box.has('var/opq/updater/upload')).toBe(false);
+
+  await begin();
   await hang(0, 100);
   expect((await begin({ size_bytes: 50 })).body.code).toBe('BUSY');
   expect((await begin()).body).toMatchObject({ state: 'receiving', received_bytes: 100 });

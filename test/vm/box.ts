@@ -42,13 +42,13 @@ export function boxOn(machine: Machine) {
     (await machine.run('cat /usr/local/box-config-daemon/VERSION')).out.trim();
 
   /**
-   * Looks until there is what is looked for, through any number of reboots: every two seconds, more rarely where
+   * Looks until there is what is looked for, through any number of reboots: every few seconds, more rarely where
    * looking itself takes the guest that long, which has better things to do.
    */
   async function until<T>(what: string, timeoutMs: number, look: () => Promise<T | string>): Promise<T> {
     let last: unknown;
     let tookMs = 0;
-    for (const end = performance.now() + timeoutMs; performance.now() < end; await sleep(Math.max(2000, 4 * tookMs))) {
+    for (const end = performance.now() + timeoutMs; performance.now() < end; await sleep(Math.max(2500, 7 * tookMs))) {
       const began = performance.now();
       try {
         const found = await look();

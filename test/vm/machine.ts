@@ -154,7 +154,7 @@ export function openMachine({ folder, ...plan }: Plan) {
           return id === before ? undefined : id;
         },
         // Each look starts a program in there.
-        500,
+        1500,
       ),
     run,
     ok,

@@ -123,7 +123,14 @@ leave_out_what_no_test_needs() {
         dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
         sys-kernel-config.mount sys-fs-fuse-connections.mount proc-sys-fs-binfmt_misc.automount \
         modprobe@configfs.service modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service \
-        getty@tty1.service serial-getty@ttyS0.service
+        kmod-static-nodes.service systemd-tmpfiles-setup-dev-early.service systemd-tmpfiles-setup-dev.service \
+        systemd-random-seed.service run-lock.mount getty@tty1.service serial-getty@ttyS0.service
+    # They run at each boot and each daemon-reload; that of fstab and our own stay.
+    local name generators=$root/etc/systemd/system-generators
+    mkdir -p "$generators"
+    for name in debug getty gpt-auto hibernate-resume rc-local run ssh system-update sysv tpm2; do
+        ln -s /dev/null "$generators/systemd-$name-generator"
+    done
 }
 
 make_initrd() {

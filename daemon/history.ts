@@ -80,7 +80,9 @@ const setAside = ({ history }: Places): Promise<undefined> =>
 /** How often in a row this release did not make it, up to now: what happened before a reboot counts as well. */
 export function failuresInARow(newestFirst: readonly HistoryEntry[], to: number): number {
   const end = newestFirst.findIndex((entry) => entry.to !== to || entry.outcome === 'confirmed');
-  return end === -1 ? newestFirst.length : end;
+  const failed = end === -1 ? newestFirst : newestFirst.slice(0, end);
+  // One that was stuck and put right later has two entries.
+  return new Set(failed.map(({ id }) => id)).size;
 }
 
 export const explain = ({ code, message }: { code: ErrorCode; message: string }) => ({

@@ -59,6 +59,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
   let undoAsked = false;
   let stepBegan = 0;
   let inVain = 0;
+  let before: At = idleAt;
   const blackBox = openBlackBox(base);
 
   const tools = (): Tools => ({
@@ -78,7 +79,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
     abort = new AbortController();
     worker = base.newWorker();
     undoAsked = false;
-    const before = at;
+    before = at;
     at = start;
     return new Promise((begun, failed) => {
       running = (start.step === 'download' ? leaveStuck(before, base) : Promise.resolve())
@@ -100,7 +101,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
   async function cannotGoOn(thrown: unknown): Promise<void> {
     log.error('the updater cannot go on', asUpdateError(thrown));
     if (cancellable.includes(at.step)) {
-      at = idleAt;
+      at = before.step === 'stuck' ? before : idleAt;
       return;
     }
     if (++inVain >= mostInVain && clock.uptimeS() >= leastUptimeS) await rebootBecause('nothing can be written', base);
@@ -214,10 +215,7 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
       }
       const begun = beginUndo(tools());
       // From here on nothing else may begin.
-      running = begun.then(
-        () => {},
-        () => {},
-      );
+      running = begun.catch(() => {}).then(() => {});
       try {
         const start = await begun;
         await run(start);

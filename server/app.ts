@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http';
+import type { RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import Koa, { type Context, type Middleware, type Next } from 'koa';
 import Router from 'koa-router';
@@ -47,16 +47,29 @@ export function answering(
   app.use(routerOver({ folder: updatesFolder(settings.updates_dir, nowMs), nowMs }).routes());
   app.use(refuseTheRest);
   const rest = app.callback();
-  const waiting = new WeakMap<Socket, number>();
   return (request, response) => {
     if (hot.answer(request, response)) return;
-    const { socket } = request;
-    const already = waiting.get(socket) ?? 0;
-    if (already === mostAtOnce) return void socket.destroy();
-    waiting.set(socket, already + 1);
-    response.once('close', () => waiting.set(socket, (waiting.get(socket) ?? 1) - 1));
+    const waiting = waitingOn(request.socket);
+    if (waiting.size === mostAtOnce) return void request.socket.destroy();
+    waiting.add(response);
+    response.once('close', () => waiting.delete(response));
     void rest(request, response);
   };
+}
+
+const waitingOf = new WeakMap<Socket, Set<ServerResponse>>();
+
+/** The answers of a connection that are not over. Node tells only the first of them that the client has left. */
+function waitingOn(socket: Socket): Set<ServerResponse> {
+  const known = waitingOf.get(socket);
+  if (known) return known;
+  const waiting = new Set<ServerResponse>();
+  waitingOf.set(socket, waiting);
+  const tellTheRest = () => {
+    for (const response of waiting) response.destroy().emit('close');
+  };
+  socket.once('close', () => process.nextTick(tellTheRest));
+  return waiting;
 }
 
 function routerOver(site: Site): Router {

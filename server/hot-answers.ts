@@ -1,4 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Context, Next } from 'koa';
 import { judgeConditions, type Validators } from './conditions.ts';
@@ -57,6 +58,14 @@ export function hotAnswers(dir: string, nowMs: () => number, told: Told) {
     return memory;
   }
 
+  /** To begin to watch is not done beside the rest of the server: not on a disk that has just not answered. */
+  async function memoryOr(begin: () => Memory | undefined): Promise<Memory | undefined> {
+    const known = current();
+    if (known !== undefined) return known;
+    const there = await stat(dir).catch(() => undefined);
+    return there && (current() ?? begin());
+  }
+
   return {
     /** Answers what it remembers; false for all else, which is then untouched. */
     answer(request: IncomingMessage, response: ServerResponse): boolean {
@@ -78,7 +87,7 @@ export function hotAnswers(dir: string, nowMs: () => number, told: Told) {
     /** Koa's part, outside of all that makes an answer: remembers those that are to be given again. */
     async learn({ req, res, request, response }: Context, next: Next): Promise<void> {
       const { url = '' } = req;
-      const place = request.method === 'GET' && hotPaths.has(url) ? (current() ?? begin()) : undefined;
+      const place = request.method === 'GET' && hotPaths.has(url) ? await memoryOr(begin) : undefined;
       await next();
       const { status, body } = response;
       // What was changed while it was read is in a memory that is forgotten by now.

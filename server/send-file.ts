@@ -46,7 +46,7 @@ export async function sendFile(ctx: Context, path: string, label: FileLabel, now
     }
     ctx.respond = false; // Koa is done with it
     streaming = true;
-    void stream(ctx, handle, part);
+    stream(ctx, handle, part).catch((error) => ctx.app.emit('error', error));
   } finally {
     if (!streaming) await handle.close();
   }
@@ -133,8 +133,8 @@ async function stream(ctx: Context, handle: FileHandle, { first, last }: Part): 
     }
     res.end();
   } catch (error) {
-    ctx.app.emit('error', error);
     res.destroy();
+    throw error;
   } finally {
     await handle.close();
   }
@@ -142,15 +142,15 @@ async function stream(ctx: Context, handle: FileHandle, { first, last }: Part): 
 
 /** Whether the network has taken it all; false when the client has left. */
 function isTaken(res: ServerResponse, bytes: Buffer): Promise<boolean> {
-  const { socket } = res.req;
   return new Promise((resolve) => {
     const end = (taken: boolean) => {
-      socket.off('close', left);
+      res.off('close', left);
       resolve(taken);
     };
     const left = () => end(false);
-    if (socket.destroyed) return void resolve(false);
-    socket.once('close', left);
+    if (res.req.socket.destroyed) return void resolve(false);
+    // Of an answer that waits behind others the callback may never come.
+    res.once('close', left);
     res.write(bytes, (error) => end(!error));
   });
 }

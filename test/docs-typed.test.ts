@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -29,7 +30,7 @@ function publisher(): (block: string) => void {
   for (const opq of ['updates', 'store']) mkdirSync(join(folder, 'server/var/opq', opq), { recursive: true });
   const ssh = `#!/bin/sh\nshift\nexec sh -c "$(printf '%s' "$*" | sed 's# /var/opq# ${folder}/server/var/opq#')"\n`;
   writeFileSync(join(bin, 'ssh'), ssh, { mode: 0o755 });
-  writeTree(join(folder, 'content'), { 'install_update.sh': '#!/bin/sh\n' });
+  writeTree(join(folder, 'content'), { 'install_update.sh': '#!/bin/sh\necho "${OPQ_BOX_ROOT:-}"\n' });
   writeTree(join(folder, 'box'), { 'etc/opq/updater_config.json': '{}', 'usr/local/box-config-daemon/VERSION': '1\n' });
   writeTree(join(folder, 'triggering'), { 'install.sh': '#!/bin/sh\n' });
   symlinkSync(join(repo, 'dist'), join(folder, 'dist'));
@@ -94,3 +95,32 @@ it.each(Object.entries(walks))('leaves out nothing of %s', (page, orders) => {
   const typed = orders.flat().filter((one) => typeof one === 'number');
   expect([...new Set(typed)].sort((a, b) => a - b)).toEqual([...blocksOf(page).keys()]);
 });
+
+it('does what operator.md tells to rehearse with, a terminal each for what stays', async () => {
+  const type = publisher();
+  for (const block of blocksOf('operator.md').slice(0, 2)) type(block);
+  const text = readFileSync(join(repo, 'docs/operator.md'), 'utf8');
+  const [, typed = ''] = /^```sh\n(export BOX_UPDATE_SERVER_SETTINGS=.*?)^```$/ms.exec(text) ?? [];
+  const port = await freePort();
+  // What waits for Ctrl-C goes on beside the rest, which begins when it answers.
+  const lines = typed
+    .replaceAll('8151', String(port))
+    .replace(
+      /^(node dist\/opq-update-server\.js) .*$/m,
+      `$1 >server.log & server=$!\n${until('grep -q listening server.log')}`,
+    )
+    .replace(/^(node .* scratch-box box) .*$/m, `$1 >box.log & box=$!\n${until('grep -q ready box.log')}`);
+  type(
+    `trap 'kill $server $box; wait' EXIT\n${lines}\ntest "$(cat box/usr/local/box-config-daemon/VERSION)" = 1550190683`,
+  );
+});
+
+const until = (that: string) => `until ${that}; do sleep 0.2; done`;
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const taken = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = taken.address() as AddressInfo;
+      taken.close(() => resolve(port));
+    });
+  });

@@ -55,7 +55,9 @@ export async function sendImageFile(
     ...(isText ? {} : { type: 'application/octet-stream', attachment: true }),
   };
   const used = images.use(image);
-  ctx.res.once('close', used);
+  // Who has left already is not told of again.
+  if (ctx.req.socket.destroyed) used();
+  else ctx.res.once('close', used);
   await sendFile(ctx, join(images.dir, hash, name), label, nowMs);
   const { status } = ctx;
   return status >= 400 ? { status, body: { error: 'this part of the file cannot be sent' } } : undefined;

@@ -39,5 +39,9 @@ export function openMonitoring(
       },
     );
   };
-  return open(createServer(answer), { port, host });
+  const server = createServer(answer);
+  // Many at once, unanswered, would fill the memory.
+  server.maxRequestsPerSocket = 20;
+  server.on('dropRequest', (_, socket) => socket.destroy());
+  return open(server, { port, host });
 }

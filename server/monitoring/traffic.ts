@@ -48,7 +48,7 @@ export function countTraffic() {
       });
       await next();
       const withBytes = ctx.method === 'GET' && ctx.status < 300;
-      download = withBytes && ctx.type === 'application/octet-stream' && !ctx.res.closed;
+      download = withBytes && ctx.type === 'application/octet-stream' && !ctx.req.socket.destroyed;
       if (download) downloads.begun++;
     },
   };

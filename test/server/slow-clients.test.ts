@@ -30,6 +30,7 @@ afterEach(async () => {
 
 it('reads a package no faster than the client, and gives the slow one all of it in the end', async () => {
   const client = await stalledClient();
+  expect(await eventually(openPackages, (open) => open === 1)).toBe(1);
   const readBytes = await settledReading();
   // What fits into the buffers of the two sockets, and no more.
   expect(readBytes).toBeLessThan(packageBytes / 4);
@@ -56,6 +57,17 @@ it('closes the file when the client goes away in the middle', async () => {
   expect(lines.map((line) => line.split(' ')[0])).toEqual(Array(5).fill('127.0.0.1'));
 });
 
+it('closes the files, and tells of each, when a client goes away that asked for many without waiting', async () => {
+  const client = await stalledClient({ keepAlive: true, times: 15 });
+  expect(await eventually(openPackages, (open) => open === 15)).toBe(15);
+  client.destroy();
+  expect(await eventually(openPackages, (open) => open === 0)).toBe(0);
+  server.child.kill('SIGTERM');
+  const { stdout, stderr } = await server.ended;
+  expect(stdout.match(/ 200 cut /g)).toHaveLength(15);
+  expect(stderr).toBe('');
+});
+
 it('leaves no file open after answers without a body', async () => {
   for (const headers of [{ 'if-match': '"x"' }, { range: `bytes=${packageBytes}-` }, { 'if-none-match': '*' }]) {
     await fetch(`${url}/${name}`, { headers });
@@ -74,13 +86,14 @@ it('goes on with a download whose package is withdrawn meanwhile', async () => {
 
 it('breaks the connection when a package gets shorter while it is sent', async () => {
   const client = await stalledClient({ keepAlive: true });
+  expect(await eventually(openPackages, (open) => open === 1)).toBe(1);
   await settledReading();
   await truncate(join(dir, name), 100);
   expect(await readAll(client)).toBeLessThan(packageBytes);
 });
 
 /** Asks for the package and reads nothing of the answer. */
-function stalledClient({ keepAlive = false } = {}): Promise<Socket> {
+function stalledClient({ keepAlive = false, times = 1 } = {}): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const connection = keepAlive ? 'keep-alive' : 'close';
   return new Promise((resolve, reject) => {
@@ -88,7 +101,7 @@ function stalledClient({ keepAlive = false } = {}): Promise<Socket> {
     socket.pause();
     socket.on('error', (error: NodeJS.ErrnoException) => error.code === 'ECONNRESET' || reject(error));
     const asked = `GET /update/${name} HTTP/1.1\r\nHost: box\r\nConnection: ${connection}\r\n\r\n`;
-    socket.write(asked, () => resolve(socket));
+    socket.write(asked.repeat(times), () => resolve(socket));
   });
 }
 

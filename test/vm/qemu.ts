@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -45,11 +44,12 @@ export async function startQemu(hardware: Hardware, console: string, log: string
     try {
       for (;;) {
         const rebooted = endsByReboot(child, lines.end);
-        await once(child, 'exit');
-        if (!(await rebooted) || now.cut) return;
+        await exitOf(child);
+        if (!(await rebooted)) return;
         for (const name of [lines.agent, lines.qmp, lines.end]) await rm(name, { force: true });
+        if (now.cut) return;
         child = start();
-        if (!now.cable) await pullBeforeItRuns(child, lines.qmp);
+        if (!now.cable) await pullBeforeItRuns(child, lines.qmp).catch(() => child.kill('SIGKILL'));
       }
     } finally {
       now.running = false;
@@ -88,24 +88,37 @@ function clockChip({ clock }: Hardware): () => string | null {
 }
 
 const aDayMs = 24 * 3600 * 1000;
-const running = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
+const running = (child: ChildProcess): boolean =>
+  child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+
+/** Also of one that has ended before, or never began. */
+const exitOf = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    if (!running(child)) return resolve();
+    child.once('exit', () => resolve());
+  });
 
 /** Whether QEMU says at its end that the guest, or its watchdog, wanted a reboot; false when it was killed. */
 async function endsByReboot(child: ChildProcess, socket: string): Promise<boolean> {
-  try {
-    while (!existsSync(socket)) {
-      if (!running(child)) return false;
+  while (running(child)) {
+    const line = await openJsonLine(socket, aDayMs).catch(() => undefined); // it does not listen yet
+    if (line === undefined) {
       await sleep(20);
+      continue;
     }
-    const line = await openJsonLine(socket, aDayMs);
-    line.send({ execute: 'qmp_capabilities' });
-    for (;;) {
-      const { event, data } = await line.next();
-      if (event === 'SHUTDOWN') return (data as { reason?: string }).reason === 'guest-reset';
+    try {
+      line.send({ execute: 'qmp_capabilities' });
+      for (;;) {
+        const { event, data } = await line.next();
+        if (event === 'SHUTDOWN') return (data as { reason?: string }).reason === 'guest-reset';
+      }
+    } catch {
+      return false; // it hung up without a word
+    } finally {
+      line.close();
     }
-  } catch {
-    return false; // it hung up without a word
   }
+  return false;
 }
 
 /** The cable of a machine that has just been started, and waits. */

@@ -1,4 +1,5 @@
-import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Publisher } from '../../support/publisher.ts';
 import { it, oldRelease, type ScratchBox } from '../../support/scratch-box.ts';
@@ -97,4 +98,20 @@ it('keeps the way back while another release is tried, whatever becomes of that'
   await box.boot();
   expect(await box.ended(id)).toMatchObject({ outcome: 'rolled back', from: oldRelease.version });
   await expectWhole(box, oldRelease);
+});
+
+it('is stuck still when an update cannot even begin', async ({ newBox, publisher }) => {
+  const box = await newBox();
+  await getStuck(box, publisher);
+  const journal = box.at('var/lib/opq-updater/journal.json');
+  const kept = readFileSync(journal);
+  // As on a disk that takes no writes.
+  rmSync(journal);
+  mkdirSync(join(journal, 'x'), { recursive: true });
+  expect(await codeOf(box.install(await publisher.stick(good)))).not.toBe('no error');
+  expect((await box.status()).state).toBe('stuck');
+  rmSync(journal, { recursive: true });
+  writeFileSync(journal, kept);
+  expect((await box.ended(await box.install(await publisher.stick(good)))).outcome).toBe('confirmed');
+  await expectWhole(box, good);
 });

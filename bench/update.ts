@@ -14,7 +14,8 @@ export function ourWay({ repo, folder }: Setting, payload: Payload, from: string
   const program = join(import.meta.dirname, 'pipeline.mjs');
   const bundle = join(repo, 'dist/opq-updater.js');
   const into = join(folder, 'ours');
-  return `node ${program} ${bundle} ${into} ${payload.version} ${payload.publicKey} ${from} ${decoder}`;
+  // With the flags of the daemon, in whose place it stands.
+  return `node --max-semi-space-size=1 --optimize-for-size ${program} ${bundle} ${into} ${payload.version} ${payload.publicKey} ${from} ${decoder}`;
 }
 
 /** What a careful shell script would do, as the updater of old did without the care. */

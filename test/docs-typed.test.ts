@@ -30,7 +30,7 @@ function publisher(): (block: string) => void {
   for (const opq of ['updates', 'store']) mkdirSync(join(folder, 'server/var/opq', opq), { recursive: true });
   const ssh = `#!/bin/sh\nshift\nexec sh -c "$(printf '%s' "$*" | sed 's# /var/opq# ${folder}/server/var/opq#')"\n`;
   writeFileSync(join(bin, 'ssh'), ssh, { mode: 0o755 });
-  writeTree(join(folder, 'content'), { 'install_update.sh': '#!/bin/sh\necho "${OPQ_BOX_ROOT:-}"\n' });
+  writeTree(join(folder, 'content'), { 'install_update.sh': '#!/bin/sh\necho "$OPQ_BOX_ROOT"\n' });
   writeTree(join(folder, 'box'), { 'etc/opq/updater_config.json': '{}', 'usr/local/box-config-daemon/VERSION': '1\n' });
   writeTree(join(folder, 'triggering'), { 'install.sh': '#!/bin/sh\n' });
   symlinkSync(join(repo, 'dist'), join(folder, 'dist'));

@@ -19,8 +19,9 @@ export function childWorker(script: string): Worker {
     child = undefined;
   };
   const start = () => {
-    // With the heap that Node gives to a program that has work to do.
-    const started = fork(script, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] });
+    // What streams past is not on the heap: the room that Node gives to young objects would only fill the memory.
+    const execArgv = ['--max-semi-space-size=1'];
+    const started = fork(script, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv });
     const forget = () => {
       if (child === started) child = undefined;
     };

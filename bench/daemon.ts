@@ -16,7 +16,7 @@ export const daemon: Benchmark = {
   name: 'daemon',
   quick: true,
   async run(setting) {
-    const payload = await setting.payload(16);
+    const payload = await setting.payload(17);
     const url = await setting.serve(payload.folder);
     const box = await startBox(setting, payload, url, { auto_install: false });
     try {
@@ -121,7 +121,7 @@ export const start: Benchmark = {
   name: 'start',
   quick: true,
   async run(setting) {
-    const payload = await setting.payload(16);
+    const payload = await setting.payload(17);
     const box = await startBox(setting, payload, await setting.serve(payload.folder), { auto_install: false });
     const bare = async () => (await costOf('node -e 0')).cpuS;
     try {

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { gzipSync } from 'node:zlib';
 
 export interface Payload {
   /** Folder of the package, its signature and the release file: what a server serves. */
@@ -16,19 +18,28 @@ export interface Payload {
   readonly privateKey: string;
 }
 
-/** What real releases are made of: JavaScript, Python, programs and libraries. Shares of the whole, and where from. */
-const sources: readonly { readonly share: number; readonly folder: string; readonly fits: RegExp }[] = [
-  { share: 0.45, folder: 'node_modules', fits: /\.(js|mjs|cjs|json|ts|map|md)$/ },
-  { share: 0.2, folder: '/usr/lib/python3', fits: /\.py$/ },
-  { share: 0.15, folder: '/usr/lib/python3.11', fits: /\.py$/ },
-  { share: 1, folder: '/usr/lib/x86_64-linux-gnu', fits: /\.so(\.|$)/ },
+/**
+ * What real releases are made of: JavaScript, Python, programs and libraries, and pages that are packed already. Shares
+ * of the whole, and where from; together they pack to about a third.
+ */
+const sources: readonly { readonly share: number; readonly folder: string; readonly fits: RegExp; gzip?: true }[] = [
+  { share: 0.06, folder: 'node_modules', fits: /\.(js|mjs|cjs|ts|json|md)$/, gzip: true },
+  { share: 0.35, folder: 'node_modules', fits: /\.(js|mjs|cjs|json|ts|map|md)$/ },
+  { share: 0.2, folder: '/usr/lib', fits: /\/python3.*\.py$/ },
+  { share: 0.25, folder: '/usr/lib', fits: /\.so(\.|$)/ },
   { share: 1, folder: '/usr/bin', fits: /./ },
 ];
+
+/** A tree is this one, of so many megabytes, as often as it takes: a large release is like a small one. */
+const unitMb = 17;
+
+/** Bytes: what npm brings has thousands of files that say next to nothing, and releases are bundled. */
+const smallest = 2_000;
 
 /** As little as an installation can be. */
 const script = '#!/bin/sh\ncp VERSION "$OPQ_BOX_ROOT/usr/local/box-config-daemon/VERSION"\n';
 
-/** A signed package of about so many bytes unpacked; kept for the next run. */
+/** A signed package of about so many megabytes unpacked, a multiple of 17; kept for the next run. */
 export async function payloadOf(repo: string, cache: string, megabytes: number): Promise<Payload> {
   const folder = join(cache, `payload-${megabytes}`);
   const version = 1_700_000_000 + megabytes;
@@ -40,7 +51,12 @@ export async function payloadOf(repo: string, cache: string, megabytes: number):
     const making = `${folder}.making`;
     await rm(making, { recursive: true, force: true });
     const content = join(making, 'content');
-    await collect(repo, join(content, 'box-config-daemon'), megabytes * 1e6);
+    const unit = join(making, 'unit');
+    await collect(repo, unit, unitMb * 1e6);
+    for (let n = 0; n < megabytes / unitMb; n++) {
+      await cp(unit, join(content, 'box-config-daemon', `${n}`), { recursive: true });
+    }
+    await rm(unit, { recursive: true });
     await writeFile(join(content, 'install_update.sh'), script);
     await mkdir(join(making, 'packages'));
     await mkdir(join(making, 'served'));
@@ -72,19 +88,21 @@ async function collect(repo: string, to: string, bytes: number): Promise<void> {
   let left = bytes;
   for (let pass = 0; left > 0; pass++) {
     const before = left;
-    for (const { share, folder, fits } of sources) {
+    for (const [place, { share, folder, fits, gzip }] of sources.entries()) {
       let quota = Math.min(left, bytes * share);
-      const from = join(folder.startsWith('/') ? '' : repo, folder);
-      const into = join(to, `${pass}`, folder.replaceAll('/', '_').toLowerCase());
-      await mkdir(into, { recursive: true });
+      const into = join(to, `${pass}-${place}`);
       let n = 0;
-      for await (const path of filesBelow(from, fits)) {
+      for (const path of await filesBelow(join(folder.startsWith('/') ? '' : repo, folder), fits)) {
         const { size } = await stat(path);
-        if (size > quota || size === 0) continue;
+        if (size > quota || size < smallest) continue;
+        const content = await readFile(path);
+        const written = gzip ? gzipSync(content) : content;
         // Numbered, so that no name comes twice and none is too long.
-        await cp(path, join(into, `${Math.floor(n / 200)}`, `${n++}`), { dereference: true });
-        quota -= size;
-        left -= size;
+        const folderOf200 = join(into, `${Math.floor(n / 200)}`);
+        await mkdir(folderOf200, { recursive: true });
+        await writeFile(join(folderOf200, `${n++}`), written);
+        quota -= written.length;
+        left -= written.length;
         if (quota < 1000) break;
       }
     }
@@ -92,11 +110,11 @@ async function collect(repo: string, to: string, bytes: number): Promise<void> {
   }
 }
 
-async function* filesBelow(folder: string, fits: RegExp): AsyncGenerator<string> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []); // not on this machine
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) yield* filesBelow(path, fits);
-    else if (entry.isFile() && fits.test(entry.name)) yield path;
-  }
+/** In an order that mixes small and large ones of everything, the same each time. */
+async function filesBelow(folder: string, fits: RegExp): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []); // not on this machine
+  const paths = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  const turn = (path: string) => createHash('sha256').update(relative(folder, path)).digest('hex');
+  const turns = new Map(paths.filter((path) => fits.test(path)).map((path) => [turn(path), path]));
+  return [...turns.keys()].sort().map((key) => turns.get(key)!);
 }

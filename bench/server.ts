@@ -39,7 +39,7 @@ export const server: Benchmark = {
   name: 'server',
   quick: true,
   async run(setting) {
-    const payload = await setting.payload(16);
+    const payload = await setting.payload(17);
     const url = await setting.serve(payload.folder);
     const bare = spawn('node', ['-e', bareServer], { stdio: ['ignore', 'pipe', 'inherit'] });
     const port = await new Promise<string>((resolve) => bare.stdout.once('data', (data) => resolve(`${data}`.trim())));
@@ -76,7 +76,7 @@ export const slowDownloads: Benchmark = {
   name: 'slow-downloads',
   quick: true,
   async run(setting) {
-    const payload = await setting.payload(setting.quick ? 85 : 330);
+    const payload = await setting.payload(setting.quick ? 85 : 340);
     const url = await setting.serve(payload.folder);
     const ours = await underSlowReaders(url, `/update/${payload.version}`, '/version', () => setting.pidOf(url));
     const what = `${slowReaders} slow downloads of ${(payload.packedBytes / 1e6).toFixed(0)} MB`;

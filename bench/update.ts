@@ -59,7 +59,7 @@ export const memory: Benchmark = {
   quick: true,
   async run(setting) {
     const peaks: number[] = [];
-    const sizes = setting.quick ? [megabytes] : [megabytes, 1000];
+    const sizes = setting.quick ? [megabytes] : [megabytes, 1020];
     for (const size of sizes) {
       const payload = await setting.payload(size);
       const url = await setting.serve(payload.folder);
@@ -96,7 +96,7 @@ export const sizes: Benchmark = {
   quick: false,
   async run(setting) {
     const perMb: number[] = [];
-    for (const size of [16, 160, 1000]) {
+    for (const size of [17, 170, 1020]) {
       const payload = await setting.payload(size);
       const url = await setting.serve(payload.folder);
       const found: number[] = [];

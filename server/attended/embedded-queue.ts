@@ -61,8 +61,8 @@ export async function openEmbeddedQueue(
   async function run(job: Job, worker: Free): Promise<void> {
     const outcome = await attempt(job, worker).finally(() => worker.release());
     if (outcome === 'ended') {
-      jobs.delete(job.hash);
       await rm(pathOf(dir, job), { force: true }).catch((error: Error) => log(`build queue: ${error.message}`));
+      jobs.delete(job.hash);
     } else job.state = 'queue';
     if (outcome === 'later') rest(job);
     next();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import * as z from 'zod';
 import { asUpdateError } from '../protocol/errors.ts';
+import * as s from '../protocol/schema.ts';
 import { appendSafely, move, readIfThere } from './files.ts';
 import type { At } from './machine.ts';
 import type { Places } from './places.ts';
@@ -14,17 +14,17 @@ export interface BlackBox {
   rests(): void;
 }
 
-const eventSchema = z.object({
+const eventSchema = s.object({
   /** Wall clock, ISO; worth something only when `clock_known`. */
-  at: z.string(),
-  clock_known: z.boolean(),
-  boot_id: z.string(),
-  update: z.string(),
-  step: z.string(),
+  at: s.string(),
+  clock_known: s.boolean(),
+  boot_id: s.string(),
+  update: s.string(),
+  step: s.string(),
   /** Seconds since the step began. */
-  into_s: z.number(),
+  into_s: s.number(),
 });
-type Event = z.output<typeof eventSchema>;
+type Event = s.Output<typeof eventSchema>;
 
 const beatMs = 5_000;
 /** Two files of at most this make the ring. */
@@ -90,7 +90,7 @@ export async function lastHeardOf(places: Places, update: string, step: string):
 
 function parse(line: string): Event[] {
   try {
-    return [eventSchema.parse(JSON.parse(line))];
+    return [s.parse(eventSchema, JSON.parse(line))];
   } catch {
     return []; // torn by a power cut
   }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import * as z from 'zod';
 import { faultOf } from '../protocol/control.ts';
 import { asUpdateError } from '../protocol/errors.ts';
+import * as s from '../protocol/schema.ts';
 import type { Available, Fault } from '../protocol/views.ts';
 import { askedOf } from './asked.ts';
 import { upgradesOf } from './components.ts';
@@ -10,17 +10,17 @@ import { type Offer, offerSchema } from './facts.ts';
 import { readIfThere, writeFileSafely } from './files.ts';
 import { inNewWorker, type Resident } from './tools.ts';
 
-const waitSchema = z.object({ failures: z.int().nonnegative(), untilMs: z.number(), code: z.string().nullable() });
-type Wait = z.output<typeof waitSchema>;
+const waitSchema = s.object({ failures: s.int(s.minValue(0)), untilMs: s.number(), code: s.nullable(s.string()) });
+type Wait = s.Output<typeof waitSchema>;
 const noWait: Wait = { failures: 0, untilMs: 0, code: null };
-const memorySchema = z.object({
-  offer: offerSchema.nullable(),
-  last: z.object({ at: z.string(), fault: z.unknown().nullable() }).nullable(),
+const memorySchema = s.object({
+  offer: s.nullable(offerSchema),
+  last: s.nullable(s.object({ at: s.string(), fault: s.nullable(s.unknown()) })),
   /** In a row: of asking, and of updates. Each has its own wait, and ends with its own success. */
   asking: waitSchema,
   updates: waitSchema,
 });
-type Memory = z.output<typeof memorySchema>;
+type Memory = s.Output<typeof memorySchema>;
 
 const firstWaitMs = 5 * 60_000;
 const longestWaitMs = 24 * 3600_000;
@@ -91,7 +91,7 @@ export function openChecks(tools: Parts, changed: () => void): Checks {
     async start() {
       try {
         const text = await readIfThere(file);
-        if (text !== undefined) memory = memorySchema.parse(JSON.parse(text));
+        if (text !== undefined) memory = s.parse(memorySchema, JSON.parse(text));
       } catch (error) {
         log.error('what was known of earlier checks is lost', asUpdateError(error));
       }

@@ -1,26 +1,26 @@
 import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import * as z from 'zod';
 import { removerName, removersFolder } from '../protocol/attended-image.ts';
 import { componentNamePattern } from '../protocol/component.ts';
 import type { Config } from '../protocol/config-keys.ts';
 import { UpdateError } from '../protocol/errors.ts';
+import * as s from '../protocol/schema.ts';
 import type { Offer, VerifiedRelease } from './facts.ts';
 import { exists, makeFolder, readIfThere, remove, removeSafely, write, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
 
-const recordSchema = z.object({
-  version: z.number(),
+const recordSchema = s.object({
+  version: s.number(),
   /** SHA-256 of the package that brought them. */
-  sha256: z.string(),
+  sha256: s.string(),
   /** Name to version. */
-  components: z.record(z.string(), z.string()),
+  components: s.record(s.string(), s.string()),
   /** Name to the script that takes it away again, of those that brought one. */
-  removers: z.record(z.string().regex(componentNamePattern), z.string()).default({}),
+  removers: s.optional(s.record(s.string(s.regex(componentNamePattern)), s.string()), {}),
 });
 
 /** What the box is put together of; written by the daemon once the install script is done. */
-export type ComponentsRecord = Readonly<z.output<typeof recordSchema>>;
+export type ComponentsRecord = Readonly<s.Output<typeof recordSchema>>;
 
 /** Beside VERSION, so that an undo, whoever does it, puts the former one back together with the files that it tells of. */
 const fileOf = (places: Places, config: Config) =>
@@ -30,7 +30,7 @@ const fileOf = (places: Places, config: Config) =>
 export async function readComponents(places: Places, config: Config): Promise<ComponentsRecord | null> {
   const text = await readIfThere(fileOf(places, config)).catch(() => ''); // a folder is as good as none
   try {
-    return recordSchema.parse(JSON.parse(text ?? ''));
+    return s.parse(recordSchema, JSON.parse(text ?? ''));
   } catch {
     return null;
   }

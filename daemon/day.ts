@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import * as z from 'zod';
 import type { DayPoint } from '../protocol/box-views.ts';
 import { asUpdateError } from '../protocol/errors.ts';
+import * as s from '../protocol/schema.ts';
 import { readIfThere, writeFileSafely } from './files.ts';
 import type { Resident } from './tools.ts';
 
@@ -14,7 +14,7 @@ export interface Day {
 const everyMs = 10 * 60_000;
 const most = 24 * 6;
 
-const schema = z.array(z.object({ at: z.string(), temperature_c: z.number().nullable(), free_bytes: z.number() }));
+const schema = s.array(s.object({ at: s.string(), temperature_c: s.nullable(s.number()), free_bytes: s.number() }));
 
 /** Looks now and then every ten minutes. Kept in memory alone: nobody's SD card wears out for a plot. */
 export async function watchDay({ box, places, clock, log }: Resident): Promise<Day> {
@@ -47,7 +47,7 @@ export async function watchDay({ box, places, clock, log }: Resident): Promise<D
 
 async function read(file: string): Promise<readonly DayPoint[]> {
   try {
-    return schema.parse(JSON.parse((await readIfThere(file)) ?? '[]'));
+    return s.parse(schema, JSON.parse((await readIfThere(file)) ?? '[]'));
   } catch {
     return []; // another version's: a plot may begin anew
   }

@@ -1,114 +1,121 @@
 /** What is known in each step: the schema of the journal, and the types of the steps, from one source. */
-import * as z from 'zod';
 import { type ChannelName, channelNames } from '../protocol/channel-keys.ts';
 import type { ErrorCode } from '../protocol/error-codes.ts';
 import { isErrorCode } from '../protocol/error-codes.ts';
 import { linksSchema } from '../protocol/key-chain.ts';
+import * as s from '../protocol/schema.ts';
 import { updateSteps } from '../protocol/views.ts';
 
-const whole = z.int().nonnegative();
-const errorCode = z.string().refine(isErrorCode) as unknown as z.ZodType<ErrorCode>;
-const step = z.enum(updateSteps);
-const strings = z.array(z.string()).readonly();
+const whole = s.int(s.minValue(0));
+const errorCode = s.string(s.check(isErrorCode)) as unknown as s.Schema<unknown, ErrorCode>;
+const step = s.picklist(updateSteps);
+const strings = s.pipe(s.array(s.string()), s.readonly());
 
 /** What a channel offers. Unverified: it says what to fetch. */
-export const offerSchema = z.object({
+export const offerSchema = s.object({
   /** The channel that it came by, and that proves it, whatever is configured since. */
-  channel: z.enum(channelNames).default('detached'),
+  channel: s.optional(s.picklist(channelNames), 'detached'),
   version: whole,
-  packageUrl: z.string(),
+  packageUrl: s.string(),
   /** Null: its hash is signed, in the metadata of its channel. */
-  signatureUrl: z.string().nullable(),
-  sizeBytes: whole.nullable(),
-  sha256: z.string().nullable(),
-  hardware: strings.nullable(),
-  notes: z.string().nullable(),
+  signatureUrl: s.nullable(s.string()),
+  sizeBytes: s.nullable(whole),
+  sha256: s.nullable(s.string()),
+  hardware: s.nullable(strings),
+  notes: s.nullable(s.string()),
   /** What a builder has to put together first: all that it could, or what was chosen of it. Null = it lies there ready. */
-  components: z
-    .array(z.object({ name: z.string(), version: z.string(), requires: strings, conflicts: strings }))
-    .readonly()
-    .nullable()
-    .default(null),
+  components: s.optional(
+    s.nullable(
+      s.pipe(
+        s.array(s.object({ name: s.string(), version: s.string(), requires: strings, conflicts: strings })),
+        s.readonly(),
+      ),
+    ),
+    null,
+  ),
 });
-export type Offer = Readonly<z.output<typeof offerSchema>>;
+export type Offer = Readonly<s.Output<typeof offerSchema>>;
 
-const updateSchema = z.object({
-  id: z.string(),
+const updateSchema = s.object({
+  id: s.string(),
   /** Installed version when it began; null = none readable. */
-  from: whole.nullable(),
+  from: s.nullable(whole),
   to: whole,
-  by: z.enum(['schedule', 'person', 'file']),
-  source: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('server'), offer: offerSchema }),
-    z.object({ kind: z.literal('file'), path: z.string() }),
+  by: s.picklist(['schedule', 'person', 'file']),
+  source: s.variant('kind', [
+    s.object({ kind: s.literal('server'), offer: offerSchema }),
+    s.object({ kind: s.literal('file'), path: s.string() }),
   ]),
-  retry: z.boolean(),
-  allowDowngrade: z.boolean(),
-  startedAt: z.string(),
+  retry: s.boolean(),
+  allowDowngrade: s.boolean(),
+  startedAt: s.string(),
   /** Seconds spent in each step so far. */
-  seconds: z.partialRecord(step, z.number()),
+  seconds: s.record(step, s.number()),
   /** Power cuts on its way: the step, and how many seconds in; null = not known. */
-  cuts: z.array(z.object({ step, intoS: z.number().nullable() })).default([]),
+  cuts: s.optional(s.array(s.object({ step, intoS: s.nullable(s.number()) })), []),
   /** Known once the signature held. */
-  signedBy: z.string().nullable(),
-  sha256: z.string().nullable(),
+  signedBy: s.nullable(s.string()),
+  sha256: s.nullable(s.string()),
 });
-export type Update = Readonly<z.output<typeof updateSchema>>;
+export type Update = Readonly<s.Output<typeof updateSchema>>;
 
 /** What a person brings has its signature beside it. */
 export const channelOf = ({ source }: Pick<Update, 'source'>): ChannelName =>
   source.kind === 'server' ? source.offer.channel : 'detached';
 
-const verifiedSchema = z.object({
-  sha256: z.string(),
-  signedBy: z.string(),
+const verifiedSchema = s.object({
+  sha256: s.string(),
+  signedBy: s.string(),
   /** Bytes of the decoded archive. */
   decodedBytes: whole,
   unpackedBytes: whole,
   entryCount: whole,
-  hardware: strings.nullable(),
+  hardware: s.nullable(strings),
   services: strings,
   writablePaths: strings,
-  notes: z.string().nullable(),
+  notes: s.nullable(s.string()),
   /** Name to version of what it is put together of; null = it does not say. */
-  components: z.record(z.string(), z.string()).nullable().default(null),
+  components: s.optional(s.nullable(s.record(s.string(), s.string())), null),
   /** The updater that it brings, and its folder in the package. */
-  updater: z.object({ version: z.string(), path: z.string() }).nullable(),
+  updater: s.nullable(s.object({ version: s.string(), path: s.string() })),
   /** The chain of keys that it carries, to be followed once it is confirmed. */
-  keyLinks: linksSchema.default([]),
+  keyLinks: s.optional(linksSchema, []),
 });
 /** What the package says of itself: made by `verify` alone, once the signature held. */
-export type VerifiedRelease = Readonly<z.output<typeof verifiedSchema>>;
+export type VerifiedRelease = Readonly<s.Output<typeof verifiedSchema>>;
 
-const baselineSchema = z.record(z.string(), z.enum(['active', 'by hand', 'failed', 'inactive', 'absent']));
+const baselineSchema = s.record(s.string(), s.picklist(['active', 'by hand', 'failed', 'inactive', 'absent']));
 /** State of each service before it was stopped: what health is measured against. `by hand` = up, but no boot starts it. */
-export type Baseline = Readonly<z.output<typeof baselineSchema>>;
+export type Baseline = Readonly<s.Output<typeof baselineSchema>>;
 
-const becauseSchema = z.object({ code: errorCode, message: z.string(), step });
+const becauseSchema = s.object({ code: errorCode, message: s.string(), step });
 /** Why an update did not go on: the code, a sentence, and the step in which it happened. */
-export type Because = Readonly<z.output<typeof becauseSchema>>;
+export type Because = Readonly<s.Output<typeof becauseSchema>>;
 
-const beginning = z.object({ update: updateSchema });
-const verified = beginning.extend({ release: verifiedSchema });
-const ready = verified.extend({
+const beginning = s.object({ update: updateSchema });
+const verified = s.object({ ...beginning.entries, release: verifiedSchema });
+const ready = s.object({
+  ...verified.entries,
   paths: strings,
   baseline: baselineSchema,
   /** True: the default gateway answered before the update. */
-  gateway: z.boolean().default(false),
+  gateway: s.optional(s.boolean(), false),
 });
-const trial = ready.extend({
+const trial = s.object({
+  ...ready.entries,
   /** Boot in which the step began. */
-  bootId: z.string(),
+  bootId: s.string(),
   /** Wall clock when the first service was stopped, ms. */
-  stoppedAtMs: z.number(),
+  stoppedAtMs: s.number(),
   scriptTail: strings,
 });
-const undoing = trial.extend({
+const undoing = s.object({
+  ...trial.entries,
   because: becauseSchema,
   /** False: install_update.sh was never started, nothing but services has to be put right. */
-  scriptStarted: z.boolean(),
+  scriptStarted: s.boolean(),
   /** True: the release itself is to blame and is not taken again by itself. */
-  blame: z.boolean(),
+  blame: s.boolean(),
   /** Boots in which the undo was tried again after it had failed. */
   stuckBoots: whole,
 });
@@ -116,10 +123,10 @@ const undoing = trial.extend({
 /** Each step's facts. `step` is the discriminator. */
 export const factsSchemas = {
   /** With what the last update came to, so that its history can still be written after a cut. */
-  idle: z.object({
-    because: becauseSchema.nullable(),
-    update: updateSchema.nullable(),
-    outageS: z.number().nullable(),
+  idle: s.object({
+    because: s.nullable(becauseSchema),
+    update: s.nullable(updateSchema),
+    outageS: s.nullable(s.number()),
     scriptTail: strings,
   }),
   download: beginning,
@@ -127,18 +134,19 @@ export const factsSchemas = {
   unpack: verified,
   snapshot: verified,
   stop: ready,
-  install: trial.extend({
+  install: s.object({
+    ...trial.entries,
     /** What of the updater's own must be as it was when the script is done. */
-    seal: z.record(z.string(), z.string()),
+    seal: s.record(s.string(), s.string()),
   }),
   reboot: trial,
-  confirm: trial.extend({ cutBoots: whole }),
+  confirm: s.object({ ...trial.entries, cutBoots: whole }),
   undo: undoing,
   rollback: undoing,
   restored: undoing,
-  stuck: undoing.extend({ stuckBecause: becauseSchema }),
+  stuck: s.object({ ...undoing.entries, stuckBecause: becauseSchema }),
 } as const;
 
 export type StepName = keyof typeof factsSchemas;
-export type Facts = { [K in StepName]: Readonly<z.output<(typeof factsSchemas)[K]>> };
+export type Facts = { [K in StepName]: Readonly<s.Output<(typeof factsSchemas)[K]>> };
 export const stepNames = Object.keys(factsSchemas) as StepName[];

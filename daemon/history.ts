@@ -1,6 +1,6 @@
-import * as z from 'zod';
 import { type ErrorCode, errorCodes } from '../protocol/error-codes.ts';
 import { asUpdateError } from '../protocol/errors.ts';
+import * as s from '../protocol/schema.ts';
 import { type HistoryEntry, type Outcome, type UpdateStep, updateSteps } from '../protocol/views.ts';
 import type { Because } from './facts.ts';
 import { appendSafely, move, readIfReadable, readIfThere, writeFileSafely } from './files.ts';
@@ -138,13 +138,13 @@ function outcomeOf(because: Because | null, done: readonly UpdateStep[]): Outcom
 }
 
 /** As much of an entry as everyone relies on; the rest is as we wrote it. */
-const entrySchema = z.looseObject({ id: z.string(), to: z.number(), outcome: z.string() });
+const entrySchema = s.looseObject({ id: s.string(), to: s.number(), outcome: s.string() });
 
 const entriesIn = (text: string): HistoryEntry[] => text.split('\n').filter(Boolean).flatMap(parseEntry).reverse();
 
 function parseEntry(line: string): HistoryEntry[] {
   try {
-    const entry = entrySchema.parse(JSON.parse(line)) as unknown as HistoryEntry;
+    const entry = s.parse(entrySchema, JSON.parse(line)) as unknown as HistoryEntry;
     return [{ ...entry, kept_aside: entry.kept_aside ?? null }];
   } catch {
     return []; // torn by a power cut

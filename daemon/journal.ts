@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
 import { UpdateError } from '../protocol/errors.ts';
+import * as s from '../protocol/schema.ts';
 import { readAbout } from './box/snapshot.ts';
 import { factsSchemas, type StepName, stepNames } from './facts.ts';
 import { exists, move, readIfThere, writeFileSafely } from './files.ts';
@@ -35,22 +35,20 @@ export interface Format {
 }
 export type Formats = Readonly<Record<number, Format>>;
 
-const entrySchema = z.object({
-  bootId: z.string(),
-  tries: z.int().positive(),
-  at: z.discriminatedUnion(
-    'step',
-    stepNames.map((step) => factsSchemas[step].extend({ step: z.literal(step) })) as never as [typeof anyAt],
-  ),
+const positionSchema = (step: StepName) => s.object({ ...factsSchemas[step].entries, step: s.literal(step) });
+
+const entrySchema = s.object({
+  bootId: s.string(),
+  tries: s.int(s.minValue(1)),
+  at: s.variant('step', stepNames.map(positionSchema) as never as [ReturnType<typeof positionSchema>]),
 });
-declare const anyAt: z.ZodObject<{ step: z.ZodLiteral<StepName> }>;
 
 export const journalFormats: Formats = {
   1: { write: ({ at, bootId, tries }) => ({ bootId, tries, at }), read: (document) => entryOf(document) },
 };
 
 function entryOf(document: unknown): Entry {
-  const { at, bootId, tries } = entrySchema.parse(document);
+  const { at, bootId, tries } = s.parse(entrySchema, document);
   return { at: at as unknown as At, bootId, tries };
 }
 
@@ -88,7 +86,7 @@ async function textOf(places: Places, entry: Entry, formats: Formats): Promise<s
 /** @throws when it is none that this updater knows */
 function parseEntry(text: string, formats: Formats): Entry {
   const document = JSON.parse(text);
-  const { format } = z.object({ format: z.int() }).parse(document);
+  const { format } = s.parse(s.object({ format: s.int() }), document);
   if (!Object.hasOwn(formats, format)) throw new Error(`format ${format} is of another updater`);
   return formats[format]!.read(document);
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Config } from '../protocol/config-keys.ts';
 import { UpdateError } from '../protocol/errors.ts';
 import { noLinks, type Trust, trustSchema } from '../protocol/key-chain.ts';
+import * as s from '../protocol/schema.ts';
 import { makeFolder, readIfThere, writeFileSafely } from './files.ts';
 import type { Places } from './places.ts';
 
@@ -22,7 +23,7 @@ export async function readTrust(places: Places, config: Config): Promise<{ trust
   const file = trustFile(places, config);
   try {
     const text = await readIfThere(file);
-    return { trust: text === undefined ? noLinks : trustSchema.parse(JSON.parse(text)) };
+    return { trust: text === undefined ? noLinks : s.parse(trustSchema, JSON.parse(text)) };
   } catch (cause) {
     // No folder, no keys: that is said elsewhere.
     if ((cause as NodeJS.ErrnoException).code === 'ENOTDIR') return { trust: noLinks };

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import * as z from 'zod';
 import { longestPostponementS } from '../protocol/operations.ts';
+import * as s from '../protocol/schema.ts';
 import type { PostponementView } from '../protocol/views.ts';
 import { readIfReadable, removeSafely, writeFileSafely } from './files.ts';
 import type { Tools } from './tools.ts';
@@ -13,13 +13,13 @@ export interface Postponement {
   readonly untilMs: number;
 }
 
-const schema = z.object({
-  reason: z.string(),
-  sinceMs: z.number(),
-  untilMs: z.number(),
+const schema = s.object({
+  reason: s.string(),
+  sinceMs: s.number(),
+  untilMs: s.number(),
   /** The end by the clock that does not jump, valid in this boot. */
-  bootId: z.string(),
-  untilUptimeS: z.number(),
+  bootId: s.string(),
+  untilUptimeS: s.number(),
 });
 
 type Parts = Pick<Tools, 'box' | 'places' | 'clock'>;
@@ -31,7 +31,7 @@ export async function postpone(parts: Parts, forS: number, reason: string): Prom
   if (forS === 0) return removeSafely(fileOf(parts));
   const { box, clock } = parts;
   const sinceMs = clock.now();
-  const entry: z.output<typeof schema> = {
+  const entry: s.Output<typeof schema> = {
     reason,
     sinceMs,
     untilMs: sinceMs + forS * 1000,
@@ -63,9 +63,9 @@ export async function postponementView(parts: Parts): Promise<PostponementView |
   return { reason: found.reason, since: iso(found.sinceMs), until: iso(found.untilMs) };
 }
 
-function parse(text: string): z.output<typeof schema> | undefined {
+function parse(text: string): s.Output<typeof schema> | undefined {
   try {
-    return schema.parse(JSON.parse(text));
+    return s.parse(schema, JSON.parse(text));
   } catch {
     return undefined; // torn: at worst an update comes earlier than somebody wished
   }

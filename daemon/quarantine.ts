@@ -1,14 +1,14 @@
 import { join } from 'node:path';
-import * as z from 'zod';
 import { UpdateError } from '../protocol/errors.ts';
+import * as s from '../protocol/schema.ts';
 import { readIfReadable, writeFileSafely } from './files.ts';
 import type { At } from './machine.ts';
 import type { Places } from './places.ts';
 import type { Resident } from './tools.ts';
 
-const entrySchema = z.object({ sha256: z.string(), version: z.number(), code: z.string(), at: z.string() });
-const fileSchema = z.array(entrySchema);
-export type Quarantined = Readonly<z.output<typeof entrySchema>>;
+const entrySchema = s.object({ sha256: s.string(), version: s.number(), code: s.string(), at: s.string() });
+const fileSchema = s.array(entrySchema);
+export type Quarantined = Readonly<s.Output<typeof entrySchema>>;
 
 /** More than this many bad releases on one box is not a list any more; the oldest go. */
 const most = 100;
@@ -19,7 +19,7 @@ export async function readQuarantine(places: Places): Promise<readonly Quarantin
   const text = await readIfReadable(fileOf(places));
   if (text === undefined) return [];
   try {
-    return fileSchema.parse(JSON.parse(text));
+    return s.parse(fileSchema, JSON.parse(text));
   } catch {
     return []; // a torn list: at worst a bad release is tried, and put back, once more
   }

@@ -1,10 +1,10 @@
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import * as z from 'zod';
 import type { UploadView } from '../protocol/box-views.ts';
 import { faultOf } from '../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
 import type { Input } from '../protocol/operations.ts';
+import * as s from '../protocol/schema.ts';
 import { decodeSignature } from '../protocol/signature.ts';
 import { versionOfPackageName } from '../protocol/version.ts';
 import { exists, privateFolder, readIfThere, remove, writeFileSafely } from './files.ts';
@@ -30,12 +30,12 @@ export interface Uploads {
 }
 
 /** Kept in memory: what a reboot leaves of an upload is removed. */
-const knownSchema = z.object({
-  folder: z.string(),
-  announced: z.object({ name: z.string(), size_bytes: z.number(), signature: z.string() }),
-  state: z.enum(['receiving', 'judging', 'ready', 'refused']),
-  fault: z.unknown(),
-  release: z.unknown(),
+const knownSchema = s.object({
+  folder: s.string(),
+  announced: s.object({ name: s.string(), size_bytes: s.number(), signature: s.string() }),
+  state: s.picklist(['receiving', 'judging', 'ready', 'refused']),
+  fault: s.unknown(),
+  release: s.unknown(),
 });
 interface Known {
   readonly folder: string;
@@ -211,7 +211,7 @@ export async function openUploads(
 
 async function read(file: string): Promise<Known | undefined> {
   try {
-    const known = knownSchema.parse(JSON.parse((await readIfThere(file)) ?? 'null')) as Known;
+    const known = s.parse(knownSchema, JSON.parse((await readIfThere(file)) ?? 'null')) as Known;
     return (await exists(known.folder)) || known.state === 'refused' ? known : undefined;
   } catch {
     return undefined; // none, or another version's: it is sent again

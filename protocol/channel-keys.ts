@@ -1,5 +1,5 @@
-import * as z from 'zod';
 import { absolutePath, key, url } from './config-key.ts';
+import * as s from './schema.ts';
 
 /** Where releases may come from: the rows of daemon/channel/channel.ts. */
 export const channelNames = ['detached', 'attended', 'tuf'] as const;
@@ -8,7 +8,7 @@ export type ChannelName = (typeof channelNames)[number];
 /** How releases come to a box: part of the table in config-keys.ts. */
 export const channelKeys = {
   channel: key({
-    type: z.enum(channelNames),
+    type: s.picklist(channelNames),
     default: 'detached',
     expected: channelNames.map((name) => `"${name}"`).join(' or '),
     meaning:
@@ -17,7 +17,7 @@ export const channelKeys = {
       'static site at server_url. One never stands in for the other.',
   }),
   attended_url: key({
-    type: url.nullable(),
+    type: s.nullable(url),
     default: null,
     address: true,
     expected: 'null or a URL that begins with http:// or https://',
@@ -38,7 +38,7 @@ export const channelKeys = {
     meaning: 'With channel "tuf": the publisher\'s root metadata as it was pinned at installation.',
   }),
   version_file: key({
-    type: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/),
+    type: s.string(s.regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/)),
     default: 'version.json',
     expected: 'a file name',
     meaning: 'Name of the release file on the server.',

@@ -1,4 +1,3 @@
-import * as z from 'zod';
 import {
   compareVersions,
   componentNamePattern,
@@ -8,7 +7,7 @@ import {
 } from './component.ts';
 import { UpdateError } from './errors.ts';
 import type { PublicKey } from './keys.ts';
-import { misshapen } from './misshapen.ts';
+import * as s from './schema.ts';
 import { decodeSignature, signatureCheck } from './signature.ts';
 import { isReleaseVersion } from './version.ts';
 
@@ -24,32 +23,32 @@ export const indexFolder = 'components';
 
 export const maxIndexBytes = 4 * 1024 ** 2;
 
-const name = z.string().regex(componentNamePattern);
+const name = s.string(s.regex(componentNamePattern));
 
-const entrySchema = z.strictObject({
+const entrySchema = s.strictObject({
   name,
-  version: z.string().regex(componentVersionPattern),
+  version: s.string(s.regex(componentVersionPattern)),
   /** The first release that the component belongs to; later ones have it too, until a newer one takes its place. */
-  release: z.number().refine(isReleaseVersion, 'expected seconds since the epoch, 9 to 12 digits'),
-  hardware: z.array(z.string().regex(hardwarePattern)).min(1).max(64),
+  release: s.number(s.check(isReleaseVersion, 'expected seconds since the epoch, 9 to 12 digits')),
+  hardware: s.array(s.string(s.regex(hardwarePattern)), s.minLength(1), s.maxLength(64)),
   /** Digest of its tree. */
-  sha256: z.string().regex(sha256Pattern),
+  sha256: s.string(s.regex(sha256Pattern)),
   /** Bytes of all its files together. */
-  size: z.int().nonnegative(),
+  size: s.int(s.minValue(0)),
   /** Components that have to be in the same image, and those that must not. */
-  requires: z.array(name).max(64),
-  conflicts: z.array(name).max(64),
+  requires: s.array(name, s.maxLength(64)),
+  conflicts: s.array(name, s.maxLength(64)),
 });
 
-const indexSchema = z.strictObject({
-  format: z.literal(1),
+const indexSchema = s.strictObject({
+  format: s.literal(1),
   /** Seconds since the epoch; later nothing of it is trusted. */
-  expires: z.int().positive(),
-  components: z.array(entrySchema).max(10_000),
+  expires: s.int(s.minValue(1)),
+  components: s.array(entrySchema, s.maxLength(10_000)),
 });
 
-export type Component = z.output<typeof entrySchema>;
-export type ComponentIndex = z.output<typeof indexSchema>;
+export type Component = s.Output<typeof entrySchema>;
+export type ComponentIndex = s.Output<typeof indexSchema>;
 
 /** An index whose signature held and that had not expired: made by `verifyIndex` alone. */
 export interface VerifiedIndex extends ComponentIndex {
@@ -88,9 +87,9 @@ export function parseIndex(bytes: Uint8Array): ComponentIndex {
   } catch (cause) {
     throw refused('is not JSON', cause);
   }
-  const result = indexSchema.safeParse(json);
+  const result = s.judge(indexSchema, json);
   if (result.success) return result.data;
-  throw refused(misshapen(result.error));
+  throw refused(s.misshapen(result));
 }
 
 /** The text that is signed: the same for the same components, in whatever order they came. */

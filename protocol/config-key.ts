@@ -1,10 +1,10 @@
-import * as z from 'zod';
 import { hasReadableLogin } from './address.ts';
+import * as s from './schema.ts';
 
 /** A row of the configuration. */
-export interface Key<T extends z.ZodType = z.ZodType> {
+export interface Key<T extends s.Schema = s.Schema> {
   readonly type: T;
-  readonly default: z.output<T>;
+  readonly default: s.Output<T>;
   /** What a value must be, for messages: "expected …". */
   readonly expected: string;
   /** What it does, its unit, and what follows from a bad choice. */
@@ -15,7 +15,7 @@ export interface Key<T extends z.ZodType = z.ZodType> {
   readonly address?: boolean;
 }
 
-export const key = <T extends z.ZodType>(entry: Key<T>): Key<T> => entry;
+export const key = <T extends s.Schema>(entry: Key<T>): Key<T> => entry;
 
-export const absolutePath = z.string().regex(/^(\/(?!\.\.?(\/|$))[^/\u0000-\u001f\u007f]+)+\/?$/);
-export const url = z.string().refine((text) => /^https?:\/\/[^\s]+$/.test(text) && hasReadableLogin(text));
+export const absolutePath = s.string(s.regex(/^(\/(?!\.\.?(\/|$))[^/\u0000-\u001f\u007f]+)+\/?$/));
+export const url = s.string(s.check((text) => /^https?:\/\/[^\s]+$/.test(text) && hasReadableLogin(text)));

@@ -1,10 +1,10 @@
 import { validate as isCronExpression } from 'node-cron';
-import * as z from 'zod';
 import { channelKeys } from './channel-keys.ts';
 import { absolutePath, type Key, key, url } from './config-key.ts';
+import * as s from './schema.ts';
 
-const unitName = z.string().regex(/^[A-Za-z0-9@_.:-]{1,120}\.service$/);
-const count = (min: number, max: number) => z.int().min(min).max(max);
+const unitName = s.string(s.regex(/^[A-Za-z0-9@_.:-]{1,120}\.service$/));
+const count = (min: number, max: number) => s.int(s.minValue(min), s.maxValue(max));
 const bytes = count(1, 2 ** 40);
 
 const GiB = 2 ** 30;
@@ -13,7 +13,7 @@ const MiB = 2 ** 20;
 /** Every key of `/etc/opq/updater_config.json`: the schema, `config show` and the reference page are made from it. */
 export const configKeys = {
   server_url: key({
-    type: url.nullable(),
+    type: s.nullable(url),
     default: null,
     address: true,
     expected: 'null or a URL that begins with http:// or https://',
@@ -41,19 +41,19 @@ export const configKeys = {
     meaning: 'Folder of the pinned public keys, one .pem file each. An empty folder means no updates.',
   }),
   services: key({
-    type: z.array(unitName).max(64),
+    type: s.array(unitName, s.maxLength(64)),
     default: ['box-config-daemon.service'],
     expected: 'a list of unit names that end in .service',
     meaning: 'Stopped before the installation, checked after the reboot. A unit left out may run through an update.',
   }),
   writable_paths: key({
-    type: z.array(absolutePath).min(1).max(64),
+    type: s.array(absolutePath, s.minLength(1), s.maxLength(64)),
     default: ['/usr/local/box-config-daemon', '/etc/opq', '/etc/systemd/system'],
     expected: 'a list of absolute paths of folders',
     meaning: 'Folders that a release may change; a copy of each is made before. Large folders cost time and space.',
   }),
   preserve_paths: key({
-    type: z.array(absolutePath).max(64),
+    type: s.array(absolutePath, s.maxLength(64)),
     default: [],
     expected: 'a list of absolute paths',
     meaning: 'Kept as they are by an undo that a person asks for after an update was confirmed.',
@@ -92,10 +92,7 @@ export const configKeys = {
     meaning: 'How long the services must run without a restart before an update is confirmed.',
   }),
   schedule: key({
-    type: z
-      .string()
-      .refine((text) => text.trim().split(/\s+/).length === 5 && isCronExpression(text))
-      .nullable(),
+    type: s.nullable(s.string(s.check((text) => text.trim().split(/\s+/).length === 5 && isCronExpression(text)))),
     default: '0 0 * * *',
     page: true,
     expected: 'null or a cron expression of five fields',
@@ -108,24 +105,21 @@ export const configKeys = {
     meaning: 'A delay of up to this is added to the schedule, another for each box, so that a fleet spreads out.',
   }),
   auto_install: key({
-    type: z.boolean(),
+    type: s.boolean(),
     default: true,
     page: true,
     expected: 'true or false',
     meaning: 'Whether the box installs what the schedule finds; false = it only shows it.',
   }),
   window: key({
-    type: z
-      .string()
-      .regex(/^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/)
-      .nullable(),
+    type: s.nullable(s.string(s.regex(/^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/))),
     default: null,
     page: true,
     expected: 'null or a time of day from-to such as "01:00-05:00"',
     meaning: 'Local time in which the box may install by itself; null = always. A person may install at any time.',
   }),
   hardware: key({
-    type: z.string().min(1).max(64).nullable(),
+    type: s.nullable(s.string(s.minLength(1), s.maxLength(64))),
     default: null,
     expected: 'null or the name of the hardware such as "rpi/3"',
     meaning: 'What hardware this box is; null = read from the device tree.',
@@ -163,13 +157,13 @@ export const configKeys = {
     meaning: 'How long install_update.sh may run.',
   }),
   server_ca_path: key({
-    type: absolutePath.nullable(),
+    type: s.nullable(absolutePath),
     default: null,
     expected: 'null or an absolute path',
     meaning: 'PEM file of the authorities to trust for https in place of the built-in ones.',
   }),
   proxy_url: key({
-    type: url.nullable(),
+    type: s.nullable(url),
     default: null,
     address: true,
     expected: 'null or a URL that begins with http:// or https://',
@@ -218,5 +212,5 @@ export const configKeys = {
 export type ConfigKey = keyof typeof configKeys;
 export const configKeyNames = Object.keys(configKeys) as ConfigKey[];
 
-type Typed<K extends ConfigKey> = (typeof configKeys)[K] extends Key<infer T> ? z.output<T> : never;
+type Typed<K extends ConfigKey> = (typeof configKeys)[K] extends Key<infer T> ? s.Output<T> : never;
 export type Config = { readonly [K in ConfigKey]: Typed<K> };

@@ -1,5 +1,6 @@
 import { shownUrl, withoutLogin } from './address.ts';
 import { type Config, type ConfigKey, configKeyNames, configKeys } from './config-keys.ts';
+import * as s from './schema.ts';
 import { quote } from './version.ts';
 
 export type Source = 'file' | 'settings' | 'default';
@@ -80,7 +81,7 @@ export function problemWith(key: string, found: unknown, source: Source = 'file'
   if (source === 'settings' && !page) {
     return { key, expected: 'a key that the page may set', found: 'one that only the configuration file may set' };
   }
-  return type.safeParse(found).success ? undefined : { key, expected, found: show(found, address) };
+  return s.judge(type, found).success ? undefined : { key, expected, found: show(found, address) };
 }
 
 function show(value: unknown, address = false): string {

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import * as z from 'zod';
 import { UpdateError } from './errors.ts';
 import { type PublicKey, parsePublicKey } from './keys.ts';
-import { misshapen } from './misshapen.ts';
+import * as s from './schema.ts';
 import { decodeSignature, maxSignatureBytes, signatureCheck } from './signature.ts';
 
 /**
@@ -14,42 +13,42 @@ import { decodeSignature, maxSignatureBytes, signatureCheck } from './signature.
 export const keyChainName = 'keys.json';
 export const maxKeyChainBytes = 128 * 1024;
 
-const fingerprint = z.string().regex(/^[0-9a-f]{64}$/, 'expected the fingerprint of a key, 64 lower-case hex digits');
+const fingerprint = s.string(s.regex(/^[0-9a-f]{64}$/, 'expected the fingerprint of a key, 64 lower-case hex digits'));
 export const keyNamePattern = /^[a-z0-9][a-z0-9._-]{0,62}$/;
-const keyName = z.string().regex(keyNamePattern, 'expected a name of letters a-z, digits and . _ -');
+const keyName = s.string(s.regex(keyNamePattern, 'expected a name of letters a-z, digits and . _ -'));
 
-const statementSchema = z.strictObject({
+const statementSchema = s.strictObject({
   /** Nothing else that the same key signs can be taken for a link. */
-  what: z.literal('keys of OPQ Box updates'),
-  number: z.int().positive(),
+  what: s.literal('keys of OPQ Box updates'),
+  number: s.int(s.minValue(1)),
   /** SHA-256 of the statement before; null in the first. */
-  previous: fingerprint.nullable(),
-  add: z.array(z.strictObject({ name: keyName, pem: z.string().max(4096) })).max(8),
-  retire: z.array(fingerprint).max(8),
+  previous: s.nullable(fingerprint),
+  add: s.array(s.strictObject({ name: keyName, pem: s.string(s.maxLength(4096)) }), s.maxLength(8)),
+  retire: s.array(fingerprint, s.maxLength(8)),
 });
-export type Statement = z.output<typeof statementSchema>;
+export type Statement = s.Output<typeof statementSchema>;
 
-export const linkSchema = z.strictObject({
+export const linkSchema = s.strictObject({
   /** JSON as it was signed. */
-  statement: z.string().max(40_000),
-  signature: z.string().max(maxSignatureBytes),
+  statement: s.string(s.maxLength(40_000)),
+  signature: s.string(s.maxLength(maxSignatureBytes)),
 });
-export type Link = z.output<typeof linkSchema>;
+export type Link = s.Output<typeof linkSchema>;
 
-export const linksSchema = z.array(linkSchema).max(128).readonly();
-const chainSchema = z.strictObject({ format: z.literal(1), links: linksSchema });
+export const linksSchema = s.pipe(s.array(linkSchema, s.maxLength(128)), s.readonly());
+const chainSchema = s.strictObject({ format: s.literal(1), links: linksSchema });
 
 /** What a box keeps of the links that it followed. */
-export const trustSchema = z.strictObject({
-  format: z.literal(1),
+export const trustSchema = s.strictObject({
+  format: s.literal(1),
   /** The last link followed, and the hash of its statement; 0 = none so far. */
-  number: z.int().nonnegative(),
-  last: fingerprint.nullable(),
+  number: s.int(s.minValue(0)),
+  last: s.nullable(fingerprint),
   /** `release`: the one whose confirmation brought it. */
-  added: z.array(z.strictObject({ name: keyName, pem: z.string(), release: z.int() })).readonly(),
-  retired: z.array(z.strictObject({ fingerprint, release: z.int() })).readonly(),
+  added: s.pipe(s.array(s.strictObject({ name: keyName, pem: s.string(), release: s.int() })), s.readonly()),
+  retired: s.pipe(s.array(s.strictObject({ fingerprint, release: s.int() })), s.readonly()),
 });
-export type Trust = z.output<typeof trustSchema>;
+export type Trust = s.Output<typeof trustSchema>;
 
 export const noLinks: Trust = { format: 1, number: 0, last: null, added: [], retired: [] };
 
@@ -131,24 +130,24 @@ export const parseKeyChain = (bytes: Uint8Array): readonly Link[] =>
 
 export function formatKeyChain(links: readonly Link[]): string {
   const text = `${JSON.stringify({ format: 1, links }, null, 1)}\n`;
-  if (text.length <= maxKeyChainBytes && linksSchema.safeParse(links).success) return text;
+  if (text.length <= maxKeyChainBytes && s.judge(linksSchema, links).success) return text;
   throw refused('it would be too long');
 }
 
 /** The text of a link to sign. */
 export const formatStatement = (statement: Omit<Statement, 'what'>): string =>
-  JSON.stringify(statementSchema.parse({ what: 'keys of OPQ Box updates', ...statement }));
+  JSON.stringify(s.parse(statementSchema, { what: 'keys of OPQ Box updates', ...statement }));
 
-function parsed<T extends z.ZodType>(schema: T, text: string, what: string): z.output<T> {
+function parsed<T extends s.Schema>(schema: T, text: string, what: string): s.Output<T> {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (cause) {
     throw refused(`${what} is not JSON`, cause);
   }
-  const result = schema.safeParse(json);
+  const result = s.judge(schema, json);
   if (result.success) return result.data;
-  throw refused(`${what} ${misshapen(result.error)}`);
+  throw refused(`${what} ${s.misshapen(result)}`);
 }
 
 const refused = (why: string, cause?: unknown) =>

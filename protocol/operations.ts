@@ -1,6 +1,6 @@
-import * as z from 'zod';
 import { hasReadableLogin } from './address.ts';
 import { componentNamePattern } from './component.ts';
+import * as s from './schema.ts';
 import { isReleaseVersion, versionOfPackageName } from './version.ts';
 
 export const maxRequestBytes = 64 * 1024;
@@ -8,25 +8,27 @@ export const maxRequestBytes = 64 * 1024;
 /** Seconds for which a person may hold updates back at a time: a postponement must not be forgotten for good. */
 export const longestPostponementS = 14 * 86_400;
 
-export interface Operation<T extends z.ZodType = z.ZodType> {
+export interface Operation<T extends s.Schema = s.Schema> {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly page: boolean;
   readonly input: T;
   readonly about: string;
 }
-const operation = <T extends z.ZodType>(row: Operation<T>): Operation<T> => row;
+const operation = <T extends s.Schema>(row: Operation<T>): Operation<T> => row;
 
 /** Keys of the configuration that a person may set on the page. */
 export const pageSettings = ['schedule', 'auto_install', 'window'] as const;
 
-const nothing = z.strictObject({});
+const nothing = s.strictObject({});
 /** Asked without more, by the page as well. */
 const asked = { method: 'GET', page: true, input: nothing } as const;
-const flag = z.boolean().default(false);
-const version = z.number().refine(isReleaseVersion, 'expected a release version');
-const names = z.array(z.string().regex(componentNamePattern)).max(500);
-const absolutePath = z.string().max(4096).startsWith('/');
+const flag = s.optional(s.boolean(), false);
+const version = s.number(s.check(isReleaseVersion, 'expected a release version'));
+const names = s.array(s.string(s.regex(componentNamePattern)), s.maxLength(500));
+const absolutePath = s.string(s.maxLength(4096), s.startsWith('/'));
+
+const isWebAddress = (text: string) => /^https?:/.test(text) && URL.canParse(text);
 
 /** The table of protocol/control.ts, row by row. */
 export const operations = {
@@ -36,14 +38,14 @@ export const operations = {
     method: 'POST',
     path: '/check',
     page: true,
-    input: z.strictObject({ install: flag }),
+    input: s.strictObject({ install: flag }),
     about: 'Asks the server what is newest; with install, goes on as the schedule would',
   }),
   install: operation({
     method: 'POST',
     path: '/install',
     page: true,
-    input: z.strictObject({ version: version.optional(), retry: flag }),
+    input: s.strictObject({ version: s.optional(version), retry: flag }),
     about: 'Begins an update to the release that the server offers (retry: even one that failed here before)',
   }),
   components: operation({
@@ -55,10 +57,10 @@ export const operations = {
     method: 'POST',
     path: '/upgrade',
     page: true,
-    input: z.strictObject({
-      only: names.nullable().default(null),
-      add: names.default([]),
-      remove: names.default([]),
+    input: s.strictObject({
+      only: s.optional(s.nullable(names), null),
+      add: s.optional(names, []),
+      remove: s.optional(names, []),
       retry: flag,
     }),
     about: 'Has an update built of the components that run here, or of `only` these, and begins it',
@@ -67,7 +69,7 @@ export const operations = {
     method: 'POST',
     path: '/install-file',
     page: false,
-    input: z.strictObject({ path: absolutePath, retry: flag, allow_downgrade: flag }),
+    input: s.strictObject({ path: absolutePath, retry: flag, allow_downgrade: flag }),
     about: 'Begins an update from a package and its .sig on the box',
   }),
   cancel: operation({
@@ -89,9 +91,9 @@ export const operations = {
     method: 'POST',
     path: '/postpone',
     page: true,
-    input: z.strictObject({
-      for_s: z.int().min(0).max(longestPostponementS),
-      reason: z.string().trim().max(200).default(''),
+    input: s.strictObject({
+      for_s: s.int(s.minValue(0), s.maxValue(longestPostponementS)),
+      reason: s.optional(s.string(s.trim(), s.maxLength(200)), ''),
     }),
     about: 'Holds automatic updates back for a while (0 ends that)',
   }),
@@ -104,16 +106,16 @@ export const operations = {
     method: 'GET',
     path: '/history',
     page: true,
-    input: z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(20) }),
+    input: s.strictObject({ limit: s.optional(s.intInText(s.minValue(1), s.maxValue(200)), 20) }),
     about: 'Past updates, newest first',
   }),
   log: operation({
     method: 'GET',
     path: '/log',
     page: true,
-    input: z.strictObject({
-      lines: z.coerce.number().int().min(0).max(2000).default(100),
-      follow: z.stringbool().default(false),
+    input: s.strictObject({
+      lines: s.optional(s.intInText(s.minValue(0), s.maxValue(2000)), 100),
+      follow: s.optional(s.flagInText(), 'false'),
     }),
     about: 'Last lines of the log; with follow, a stream',
   }),
@@ -131,11 +133,11 @@ export const operations = {
     method: 'POST',
     path: '/settings/set',
     page: true,
-    input: z.strictObject({
-      schedule: z.string().max(200).nullable().optional(),
-      auto_install: z.boolean().optional(),
-      window: z.string().max(20).nullable().optional(),
-      reset: z.array(z.enum(pageSettings)).max(pageSettings.length).default([]),
+    input: s.strictObject({
+      schedule: s.optional(s.nullable(s.string(s.maxLength(200)))),
+      auto_install: s.optional(s.boolean()),
+      window: s.optional(s.nullable(s.string(s.maxLength(20)))),
+      reset: s.optional(s.array(s.picklist(pageSettings), s.maxLength(pageSettings.length)), []),
     }),
     about: 'Sets these over the configuration file; reset = as that file says again',
   }),
@@ -148,13 +150,10 @@ export const operations = {
     method: 'POST',
     path: '/upload/begin',
     page: true,
-    input: z.strictObject({
-      name: z.string().refine((name) => versionOfPackageName(name) !== undefined, 'expected the name of a package'),
-      size_bytes: z
-        .int()
-        .min(1)
-        .max(2 ** 40),
-      signature: z.string().min(1).max(4096),
+    input: s.strictObject({
+      name: s.string(s.check((name) => versionOfPackageName(name) !== undefined, 'expected the name of a package')),
+      size_bytes: s.int(s.minValue(1), s.maxValue(2 ** 40)),
+      signature: s.string(s.minLength(1), s.maxLength(4096)),
     }),
     about: 'Announces a package with its signature, and asks for its space; the same again goes on with it',
   }),
@@ -162,7 +161,7 @@ export const operations = {
     method: 'PUT',
     path: '/upload',
     page: true,
-    input: z.strictObject({ offset: z.coerce.number().int().min(0) }),
+    input: s.strictObject({ offset: s.intInText(s.minValue(0)) }),
     about: 'Bytes of the package from an offset on, as one raw stream; judged by themselves once all are there',
   }),
   upload_discard: operation({
@@ -176,7 +175,7 @@ export const operations = {
     method: 'POST',
     path: '/upload/install',
     page: true,
-    input: z.strictObject({ version, retry: flag }),
+    input: s.strictObject({ version, retry: flag }),
     about: 'Begins an update from the package that a person brought, once it was found good',
   }),
   bundle: operation({
@@ -196,11 +195,12 @@ export const operations = {
     method: 'POST',
     path: '/keys/fetch',
     page: false,
-    input: z.strictObject({
-      url: z
-        .url({ protocol: /^https?$/ })
-        .max(2000)
-        .refine(hasReadableLogin),
+    input: s.strictObject({
+      url: s.string(
+        s.maxLength(2000),
+        s.check(isWebAddress, 'expected an http or https address'),
+        s.check(hasReadableLogin),
+      ),
     }),
     about: 'Fetches a key for a person to compare its fingerprint; pins nothing',
   }),
@@ -208,9 +208,9 @@ export const operations = {
     method: 'POST',
     path: '/keys/add',
     page: false,
-    input: z.strictObject({
-      pem: z.string().max(16_384),
-      name: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/),
+    input: s.strictObject({
+      pem: s.string(s.maxLength(16_384)),
+      name: s.string(s.regex(/^[a-z0-9][a-z0-9._-]{0,62}$/)),
       builder: flag,
     }),
     about: 'Pins a public key under a name, of a publisher or of a builder',
@@ -219,7 +219,7 @@ export const operations = {
     method: 'POST',
     path: '/keys/remove',
     page: false,
-    input: z.strictObject({ name: z.string().min(1).max(100), builder: flag }),
+    input: s.strictObject({ name: s.string(s.minLength(1), s.maxLength(100)), builder: flag }),
     about: 'Unpins a key of a publisher or of a builder, by its name or fingerprint',
   }),
   config: operation({
@@ -233,10 +233,10 @@ export const operations = {
     method: 'POST',
     path: '/config/set',
     page: false,
-    input: z.strictObject({ key: z.string().max(100), value: z.json() }),
+    input: s.strictObject({ key: s.string(s.maxLength(100)), value: s.unknown() }),
     about: 'Writes one key of the configuration file (null with an optional key removes it)',
   }),
 } as const;
 
 export type OperationName = keyof typeof operations;
-export type Input<K extends OperationName> = z.output<(typeof operations)[K]['input']>;
+export type Input<K extends OperationName> = s.Output<(typeof operations)[K]['input']>;

@@ -1,6 +1,5 @@
-import * as z from 'zod';
 import { UpdateError } from './errors.ts';
-import { misshapen } from './misshapen.ts';
+import * as s from './schema.ts';
 import { isReleaseVersion, packageName, quote, signatureName } from './version.ts';
 
 /** A release file is some hundred bytes; notes may be long, a megabyte of them is not notes. */
@@ -11,30 +10,34 @@ export const maxReleaseFileBytes = 64 * 1024;
  * reads; the others came later and are optional, so that a hand-written file of four keys still works.
  * Nothing here is trusted: it decides what to fetch, the signature decides what to run.
  */
-const releaseFileSchema = z
-  .object({
-    version: z.number().refine(isReleaseVersion, 'expected whole seconds since the epoch, 9 to 12 digits'),
-    package: z.string().optional(),
-    signature: z.string().optional(),
-    public_key: z.string().max(200).optional(),
-    size: z.int().positive().optional(),
-    sha256: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits')
-      .optional(),
-    hardware: z.array(z.string().max(64)).max(64).optional(),
-    notes: z.string().max(16_384).optional(),
-  })
-  .refine((file) => file.package === undefined || file.package === packageName(file.version), {
-    path: ['package'],
-    error: 'expected opq-box-update-<version>.tar.bz2 with the version above',
-  })
-  .refine((file) => file.signature === undefined || file.signature === signatureName(file.version), {
-    path: ['signature'],
-    error: 'expected the name of the package and .sig',
-  });
+const releaseFileSchema = s.pipe(
+  s.object({
+    version: s.number(s.check(isReleaseVersion, 'expected whole seconds since the epoch, 9 to 12 digits')),
+    package: s.optional(s.string()),
+    signature: s.optional(s.string()),
+    public_key: s.optional(s.string(s.maxLength(200))),
+    size: s.optional(s.int(s.minValue(1))),
+    sha256: s.optional(s.string(s.regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits'))),
+    hardware: s.optional(s.array(s.string(s.maxLength(64)), s.maxLength(64))),
+    notes: s.optional(s.string(s.maxLength(16_384))),
+  }),
+  s.forward(
+    s.check(
+      (file) => file.package === undefined || file.package === packageName(file.version),
+      'expected opq-box-update-<version>.tar.bz2 with the version above',
+    ),
+    ['package'],
+  ),
+  s.forward(
+    s.check(
+      (file) => file.signature === undefined || file.signature === signatureName(file.version),
+      'expected the name of the package and .sig',
+    ),
+    ['signature'],
+  ),
+);
 
-export type ReleaseFile = z.output<typeof releaseFileSchema>;
+export type ReleaseFile = s.Output<typeof releaseFileSchema>;
 
 /**
  * Reads a release file as a server sent it.
@@ -57,9 +60,9 @@ export function parseReleaseFile(bytes: Uint8Array): ReleaseFile {
   }
   const duplicate = duplicateKey(text);
   if (duplicate !== undefined) throw invalid(`has the key ${quote(duplicate)} twice`);
-  const result = releaseFileSchema.safeParse(json);
+  const result = s.judge(releaseFileSchema, json);
   if (result.success) return result.data;
-  throw invalid(misshapen(result.error));
+  throw invalid(s.misshapen(result));
 }
 
 /** The text of a release file: stable key order, as `version.json` is compared and cached byte by byte. */

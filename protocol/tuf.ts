@@ -1,5 +1,5 @@
-import * as z from 'zod';
 import { hardwarePattern } from './component.ts';
+import * as s from './schema.ts';
 import { isReleaseVersion, packageName } from './version.ts';
 
 /** The layout of a site in the channel "tuf": static files below one address. */
@@ -14,16 +14,20 @@ export const packageTarget = (version: number): string => `packages/${packageNam
 
 export const isTargetHardware = (hardware: string): boolean => hardwarePattern.test(hardware);
 
-export const boxTargetSchema = z
-  .strictObject({
-    version: z.number().refine(isReleaseVersion, 'expected seconds since the epoch, 9 to 12 digits'),
-    package: z.string(),
-    notes: z.string().max(16_384).optional(),
-  })
-  .refine((file) => file.package === packageTarget(file.version), {
-    path: ['package'],
-    error: 'expected packages/ and the package of the version above',
-  });
+export const boxTargetSchema = s.pipe(
+  s.strictObject({
+    version: s.number(s.check(isReleaseVersion, 'expected seconds since the epoch, 9 to 12 digits')),
+    package: s.string(),
+    notes: s.optional(s.string(s.maxLength(16_384))),
+  }),
+  s.forward(
+    s.check(
+      (file) => file.package === packageTarget(file.version),
+      'expected packages/ and the package of the version above',
+    ),
+    ['package'],
+  ),
+);
 
 export const maxBoxTargetBytes = 64 * 1024;
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
-import * as z from 'zod';
 import { UpdateError } from '../protocol/errors.ts';
+import * as s from '../protocol/schema.ts';
 import { quote } from '../protocol/version.ts';
 
 /** The variable of the old Box Update Server: its value is the settings themselves, as JSON text. */
@@ -11,19 +11,25 @@ const example = '{"port":8151,"updates_dir":"/var/opq/updates"}';
 
 /** Every setting: what it may be, in code and in words. */
 const keys = {
-  port: { schema: z.int().min(0).max(65_535), expected: 'a whole number from 0 to 65535 (0: any free port)' },
-  updates_dir: { schema: z.string().min(1), expected: 'the path of the folder with the packages' },
-  host: { schema: z.string().min(1).optional(), expected: 'an address to listen on, such as "127.0.0.1"' },
+  port: {
+    schema: s.int(s.minValue(0), s.maxValue(65_535)),
+    expected: 'a whole number from 0 to 65535 (0: any free port)',
+  },
+  updates_dir: { schema: s.string(s.minLength(1)), expected: 'the path of the folder with the packages' },
+  host: { schema: s.optional(s.string(s.minLength(1))), expected: 'an address to listen on, such as "127.0.0.1"' },
   metrics: {
-    schema: z
-      .strictObject({ port: z.int().min(0).max(65_535), host: z.string().min(1).default('127.0.0.1') })
-      .optional(),
+    schema: s.optional(
+      s.strictObject({
+        port: s.int(s.minValue(0), s.maxValue(65_535)),
+        host: s.optional(s.string(s.minLength(1)), '127.0.0.1'),
+      }),
+    ),
     expected: 'an object such as {"port":9151}, with "host" when other machines may read: see docs/server.md',
   },
-  attended: { schema: z.record(z.string(), z.unknown()).optional(), expected: 'an object: see docs/attended.md' },
+  attended: { schema: s.optional(s.record(s.string(), s.unknown())), expected: 'an object: see docs/attended.md' },
 } as const;
 
-const settingsSchema = z.strictObject({
+const settingsSchema = s.strictObject({
   port: keys.port.schema,
   updates_dir: keys.updates_dir.schema,
   /** Absent: every address of the machine, IPv6 and IPv4. */
@@ -34,7 +40,7 @@ const settingsSchema = z.strictObject({
   attended: keys.attended.schema,
 });
 
-export type Settings = z.output<typeof settingsSchema>;
+export type Settings = s.Output<typeof settingsSchema>;
 
 /**
  * The settings from `file` if one is given, else from `text` (the value of the variable), with a folder that is there.
@@ -60,21 +66,19 @@ export function parseSettings(text: string, source: string): Settings {
   } catch (cause) {
     throw invalid(`${source} should hold JSON such as ${example}, found ${quote(text)}.`, cause);
   }
-  const result = settingsSchema.safeParse(json);
+  const result = s.judge(settingsSchema, json);
   if (result.success) return result.data;
-  throw invalid(`${source} is wrong:\n${result.error.issues.flatMap((issue) => complaints(issue, json)).join('\n')}`);
+  throw invalid(`${source} is wrong:\n${result.complaints.map((complaint) => lineOf(complaint, json)).join('\n')}`);
 }
 
-function complaints(issue: z.core.$ZodIssue, json: unknown): string[] {
-  if (issue.code === 'unrecognized_keys' && issue.path.length === 0) {
-    return issue.keys.map(
-      (key) => `  ${quote(key)} is not a setting; the settings are ${Object.keys(keys).join(', ')}`,
-    );
+function lineOf({ path: [key, ...deeper], unknownKey }: s.Complaint, json: unknown): string {
+  if (key === undefined) return `  it should be an object such as ${example}, found ${quote(JSON.stringify(json))}`;
+  if (unknownKey && deeper.length === 0) {
+    return `  ${quote(key)} is not a setting; the settings are ${Object.keys(keys).join(', ')}`;
   }
-  const key = issue.path[0] as keyof typeof keys | undefined;
-  if (key === undefined) return [`  it should be an object such as ${example}, found ${quote(JSON.stringify(json))}`];
   const found = (json as Record<string, unknown>)[key];
-  return [`  ${key} should be ${keys[key].expected}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}`];
+  const { expected } = keys[key as keyof typeof keys];
+  return `  ${key} should be ${expected}, found ${found === undefined ? 'nothing' : JSON.stringify(found)}`;
 }
 
 async function read(file: string): Promise<string> {

@@ -1,5 +1,5 @@
 // The pages of the documentation that are tables of the source.
-import * as z from 'zod';
+import { toJsonSchema } from '@valibot/to-json-schema';
 
 const cell = (text) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 
@@ -35,7 +35,7 @@ const pageRows = (faults) =>
 
 export function controlPage({ operations, maxRequestBytes }) {
   const rows = Object.values(operations).map(({ method, path, page, input, about }) => {
-    const fields = Object.entries(z.toJSONSchema(input, { io: 'input', unrepresentable: 'any' }).properties ?? {});
+    const fields = Object.entries(toJsonSchema(input, { typeMode: 'output', errorMode: 'ignore' }).properties ?? {});
     const words = fields.map(([name, schema]) => `\`${name}\` ${typeOf(schema)}`).join('<br>');
     return `| \`${method} ${path}\` | ${page ? 'page, control' : 'control'} | ${words} | ${cell(about)} |`;
   });

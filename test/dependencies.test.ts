@@ -13,7 +13,7 @@ const closedIn = {
   got: ['12.1.0', 'CVE-2022-33987: a redirect to a local socket'],
   systeminformation: ['5.31.7', 'CVE-2026-50289 and earlier: text of the system run as a command'],
   'cross-spawn': ['7.0.5', 'CVE-2024-21538: an argument that takes for ever to escape'],
-  zod: ['3.22.3', 'CVE-2023-4316: an address that takes for ever to check'],
+  valibot: ['1.2.0', 'CVE-2025-66020: a text that takes for ever to check'],
   'http-cache-semantics': ['4.1.1', 'CVE-2022-25881: a header that takes for ever to read'],
 } as const satisfies Record<string, readonly [version: string, holes: string]>;
 

@@ -2,7 +2,6 @@
  * Builds on demand. What there is says the component index, which the publisher signed offline; the server builds what
  * is asked of it, and nothing that it answers is believed but that index. The API is that of docs/attended.md, dialect B.
  */
-import * as z from 'zod';
 import { sha256Pattern } from '../../protocol/component.ts';
 import {
   componentsOf,
@@ -17,6 +16,7 @@ import {
 import type { ErrorCode } from '../../protocol/error-codes.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
+import * as s from '../../protocol/schema.ts';
 import { maxSignatureBytes } from '../../protocol/signature.ts';
 import { packageName, quote, signatureName } from '../../protocol/version.ts';
 import type { Progress } from '../../protocol/views.ts';
@@ -95,11 +95,11 @@ export type Built = Pick<Offer, 'packageUrl' | 'signatureUrl' | 'sha256'>;
 const lookMs = 2000;
 const maxAnswerBytes = 64 * 1024;
 
-const answerSchema = z.object({
-  request_hash: z.string().regex(sha256Pattern).optional(),
-  image_hash: z.string().regex(sha256Pattern).optional(),
-  sha256: z.string().regex(sha256Pattern).optional(),
-  error: z.string().optional(),
+const answerSchema = s.object({
+  request_hash: s.optional(s.string(s.regex(sha256Pattern))),
+  image_hash: s.optional(s.string(s.regex(sha256Pattern))),
+  sha256: s.optional(s.string(s.regex(sha256Pattern))),
+  error: s.optional(s.string()),
 });
 
 /**
@@ -170,9 +170,9 @@ const refusals: Readonly<Record<number, ErrorCode>> = {
   501: 'BUILD_FAILED',
 };
 
-function parseAnswer(body: Buffer): z.output<typeof answerSchema> {
+function parseAnswer(body: Buffer): s.Output<typeof answerSchema> {
   try {
-    return answerSchema.parse(JSON.parse(body.toString()));
+    return s.parse(answerSchema, JSON.parse(body.toString()));
   } catch {
     return {}; // what a proxy or a portal says; its status decides
   }
@@ -184,7 +184,7 @@ function placeText(state: string | undefined, position = ''): string {
 }
 
 /** The address is put together here: what the server says of it is only which image it is. */
-function builtOf({ url, version }: BuildTask, { image_hash, sha256 }: z.output<typeof answerSchema>): Built {
+function builtOf({ url, version }: BuildTask, { image_hash, sha256 }: s.Output<typeof answerSchema>): Built {
   if (image_hash === undefined || sha256 === undefined) {
     throw new UpdateError('NOT_OUR_SERVER', `${url} says that a build is done, and not of which image.`);
   }

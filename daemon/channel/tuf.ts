@@ -3,6 +3,7 @@
  * the publisher can change, counts up, and expires. Where it does not hold there is no release: nothing else stands in.
  */
 import { UpdateError } from '../../protocol/errors.ts';
+import * as s from '../../protocol/schema.ts';
 import {
   boxTarget,
   boxTargetSchema,
@@ -59,7 +60,7 @@ export async function latestTarget({ url, network, tuf }: Asked): Promise<Found 
 
 function parseBoxTarget(bytes: Buffer) {
   try {
-    return boxTargetSchema.parse(JSON.parse(bytes.toString('utf8')));
+    return s.parse(boxTargetSchema, JSON.parse(bytes.toString('utf8')));
   } catch (cause) {
     throw new UpdateError('METADATA_REFUSED', 'What the targets say of this hardware cannot be read.', { cause });
   }

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { faultOf, httpStatusOf } from '../../protocol/control.ts';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import { maxRequestBytes, operations } from '../../protocol/operations.ts';
+import * as s from '../../protocol/schema.ts';
 import type { Daemon } from '../daemon.ts';
 import { type Answered, handlers, operationAt } from './handlers.ts';
 import { streamEvents, streamLog } from './streams.ts';
@@ -84,9 +85,9 @@ async function answer(
   const raw = method === 'POST' ? await readBody(request) : Object.fromEntries(url.searchParams);
   // A body that nobody reads, and that may never come, does not keep the connection.
   if (method === 'GET') response.setHeader('connection', 'close');
-  const parsed = operations[name].input.safeParse(raw);
+  const parsed = s.judge(operations[name].input, raw);
   if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0]!;
+    const [{ path, message }] = parsed.complaints;
     throw new UpdateError('USAGE', `The input of "${name}" is wrong at "${path.join('.') || 'its top'}": ${message}.`);
   }
   if (name === 'events') return streamEvents(daemon, response);

@@ -1,41 +1,40 @@
 import { createHash } from 'node:crypto';
-import * as z from 'zod';
 import {
   componentNamePattern,
   componentVersionPattern,
   hardwarePattern,
   sha256Pattern,
 } from '../../protocol/component.ts';
+import * as s from '../../protocol/schema.ts';
 import { isReleaseVersion } from '../../protocol/version.ts';
 
 /** The two ways in which clients speak; see docs/attended.md. */
 export type Dialect = 'A' | 'B';
 
-const planSchema = z.strictObject({
-  distro: z.literal('opq'),
-  version: z.number().refine(isReleaseVersion),
-  target: z.string().regex(hardwarePattern),
-  profile: z.string().max(64),
+const planSchema = s.strictObject({
+  distro: s.literal('opq'),
+  version: s.number(s.check(isReleaseVersion)),
+  target: s.string(s.regex(hardwarePattern)),
+  profile: s.string(s.maxLength(64)),
   /** Sorted by name, each once. */
-  components: z
-    .array(
-      z.strictObject({
-        name: z.string().regex(componentNamePattern),
-        version: z.string().regex(componentVersionPattern),
-        sha256: z.string().regex(sha256Pattern),
-      }),
-    )
-    .max(500),
+  components: s.array(
+    s.strictObject({
+      name: s.string(s.regex(componentNamePattern)),
+      version: s.string(s.regex(componentVersionPattern)),
+      sha256: s.string(s.regex(sha256Pattern)),
+    }),
+    s.maxLength(500),
+  ),
   /** Text of the defaults, as it goes into the image; null = none. */
-  defaults: z.string().max(20_480).nullable(),
-  max_bytes: z.int().positive(),
+  defaults: s.nullable(s.string(s.maxLength(20_480))),
+  max_bytes: s.int(s.minValue(1)),
 });
 
 /** What to build, all of it: the worker needs no more, and two requests for the same have the same. */
-export type Plan = z.output<typeof planSchema>;
+export type Plan = s.Output<typeof planSchema>;
 
 /** A plan from a queue is from outside, too. @throws when it is none */
-export const parsePlan = (json: unknown): Plan => planSchema.parse(json);
+export const parsePlan = (json: unknown): Plan => s.parse(planSchema, json);
 
 /** All 64 digits: cut ones were the hole of CVE-2024-54143. */
 export const hashPattern = sha256Pattern;

@@ -1,29 +1,29 @@
-import * as z from 'zod';
 import { componentNamePattern, hardwarePattern } from '../../protocol/component.ts';
 import { UpdateError } from '../../protocol/errors.ts';
+import * as s from '../../protocol/schema.ts';
 
-const component = z.string().regex(componentNamePattern);
-const board = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._,+-]{0,63}$/);
+const component = s.string(s.regex(componentNamePattern));
+const board = s.string(s.regex(/^[A-Za-z0-9][A-Za-z0-9._,+-]{0,63}$/));
 
-const hardwareSchema = z.strictObject({
+const hardwareSchema = s.strictObject({
   /** Revision of the box to the model's name for people. "generic" stands for every other one. */
-  boards: z.record(board, z.strictObject({ model: z.string().min(1).max(100) })),
+  boards: s.record(board, s.strictObject({ model: s.string(s.minLength(1), s.maxLength(100)) })),
   /** Other names of boards, such as former ones. */
-  renames: z.record(z.string().max(100), board).default({}),
+  renames: s.optional(s.record(s.string(s.maxLength(100)), board), {}),
   /** What an image holds unless the request says otherwise. */
-  default: z.array(component).max(200),
+  default: s.array(component, s.maxLength(200)),
   /** What no request can leave out. */
-  protected: z.array(component).max(200).default([]),
+  protected: s.optional(s.array(component, s.maxLength(200)), []),
   /** Bytes of the packed image. */
-  max_bytes: z.int().positive(),
+  max_bytes: s.int(s.minValue(1)),
 });
 
-const profilesSchema = z.strictObject({
-  hardware: z.record(z.string().regex(hardwarePattern), hardwareSchema),
+const profilesSchema = s.strictObject({
+  hardware: s.record(s.string(s.regex(hardwarePattern)), hardwareSchema),
 });
 
-export type Hardware = z.output<typeof hardwareSchema>;
-export type Profiles = z.output<typeof profilesSchema>;
+export type Hardware = s.Output<typeof hardwareSchema>;
+export type Profiles = s.Output<typeof profilesSchema>;
 
 /** @throws UpdateError CONFIG_INVALID with the key that is wrong */
 export function parseProfiles(text: string): Profiles {
@@ -33,10 +33,9 @@ export function parseProfiles(text: string): Profiles {
   } catch (cause) {
     throw new UpdateError('CONFIG_INVALID', 'profiles.json is not JSON.', { cause });
   }
-  const result = profilesSchema.safeParse(json);
+  const result = s.judge(profilesSchema, json);
   if (result.success) return result.data;
-  const { path, message } = result.error.issues[0]!;
-  throw new UpdateError('CONFIG_INVALID', `profiles.json is wrong at "${path.join('.')}": ${message}.`);
+  throw new UpdateError('CONFIG_INVALID', `profiles.json ${s.misshapen(result)}.`);
 }
 
 /** The board that a box is: by its name, a former name, its model's name, or what stands for every other one. */

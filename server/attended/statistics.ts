@@ -1,14 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import * as z from 'zod';
+import * as s from '../../protocol/schema.ts';
 import { putText } from '../release/put-file.ts';
 
-const count = z.int().nonnegative();
-const schema = z.object({
+const count = s.int(s.minValue(0));
+const schema = s.object({
   /** Images ever built; requests ever taken. */
   built: count,
   requested: count,
-  components: z.record(z.string(), count),
-  targets: z.record(z.string(), z.object({ count, seconds: z.number().nonnegative() })),
+  components: s.record(s.string(), count),
+  targets: s.record(s.string(), s.object({ count, seconds: s.number(s.minValue(0)) })),
 });
 
 /** Numbers for the curious. They are saved now and then: the last minutes may be lost with the power. */
@@ -38,9 +38,9 @@ export async function openStatistics(path: string) {
 
 export type Statistics = Awaited<ReturnType<typeof openStatistics>>;
 
-async function load(path: string): Promise<z.output<typeof schema>> {
+async function load(path: string): Promise<s.Output<typeof schema>> {
   try {
-    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+    return s.parse(schema, JSON.parse(await readFile(path, 'utf8')));
   } catch {
     // None yet, or unreadable: numbers for the curious start again at nothing.
     return { built: 0, requested: 0, components: {}, targets: {} };

@@ -7,6 +7,7 @@ import { loadConfig, setConfig, settingsFile, viewConfig } from '../../daemon/lo
 import { type Places, placesUnder } from '../../daemon/places.ts';
 import { describeProblem, judgeConfig } from '../../protocol/config.ts';
 import { configKeyNames, configKeys } from '../../protocol/config-keys.ts';
+import { judge } from '../../protocol/schema.ts';
 import { codeOf } from '../support/error-of.ts';
 
 const server = 'http://updates.example/';
@@ -81,7 +82,7 @@ describe('any JSON', () => {
   });
 
   function expectUsable({ values, problems }: ReturnType<typeof judgeConfig>): void {
-    for (const name of configKeyNames) expect(configKeys[name].type.safeParse(values[name]).success).toBe(true);
+    for (const name of configKeyNames) expect(judge(configKeys[name].type, values[name]).success).toBe(true);
     for (const problem of problems) expect(describeProblem(problem)).not.toMatch(/[\u0000-\u001f]/);
   }
 });

@@ -149,7 +149,7 @@ describe('what is in it', () => {
 
   it('has the licences of what is bundled', () => {
     const text = readFileSync(join(root, 'usr/share/doc/opq-box-updater/copyright'), 'utf8');
-    for (const name of ['zod', 'got', 'execa', 'tar', 'node-cron'])
+    for (const name of ['valibot', 'got', 'execa', 'tar', 'node-cron'])
       expect(text).toMatch(new RegExp(`^${name} \\d`, 'm'));
   });
 });

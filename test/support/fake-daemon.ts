@@ -8,6 +8,7 @@ import { onTestFinished } from 'vitest';
 import { faultOf, httpStatusOf, type Output } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { type OperationName, operations } from '../../protocol/operations.ts';
+import { judge } from '../../protocol/schema.ts';
 import type { LogLine, Status } from '../../protocol/views.ts';
 import { statusWith } from './samples.ts';
 
@@ -57,7 +58,7 @@ export async function fakeDaemon(
     const raw = request.method === 'POST' ? await json(request) : Object.fromEntries(url.searchParams);
     if (request.method === 'PUT') await buffer(request);
     asked.push(`${request.method} ${url.pathname} ${JSON.stringify(raw)}`);
-    const input = row?.input.safeParse(raw);
+    const input = row && judge(row.input, raw);
     if (!name || !row || !input?.success) return fail(response, new UpdateError('USAGE', 'Not an operation.'));
     if (isPage && !row.page) return fail(response, new UpdateError('NOT_PERMITTED', 'Not for the page.'));
     const answer = name === 'status' && !(told.status instanceof UpdateError) ? truth : told[name];

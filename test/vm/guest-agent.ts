@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import * as z from 'zod';
+import * as s from '../../protocol/schema.ts';
 import { openJsonLine } from './json-line.ts';
 
 /** How a command in the guest ended. */
@@ -33,13 +33,13 @@ export async function askAgent(socket: string, execute: string, args: object, ti
   }
 }
 
-const started = z.object({ pid: z.number() });
-const state = z.object({
-  exited: z.boolean(),
-  exitcode: z.number().optional(),
-  signal: z.number().optional(),
-  'out-data': z.base64().optional(),
-  'err-data': z.base64().optional(),
+const started = s.object({ pid: s.number() });
+const state = s.object({
+  exited: s.boolean(),
+  exitcode: s.optional(s.number()),
+  signal: s.optional(s.number()),
+  'out-data': s.optional(s.string(s.base64())),
+  'err-data': s.optional(s.string(s.base64())),
 });
 /** The agent answers at once if it lives; a busy machine makes that seconds, a crowded one more. */
 const answerMs = 120_000;
@@ -59,7 +59,7 @@ export async function startInGuest(socket: string, script: string, input: string
     'input-data': Buffer.from(input).toString('base64'),
     'capture-output': true,
   };
-  return started.parse(await askAgent(socket, 'guest-exec', request, answerMs)).pid;
+  return s.parse(started, await askAgent(socket, 'guest-exec', request, answerMs)).pid;
 }
 
 /** Runs a script with bash as root in the guest and waits for its end. */
@@ -68,7 +68,7 @@ export async function runInGuest(socket: string, script: string, input: string, 
   try {
     const pid = await startInGuest(socket, script, input, timeoutMs);
     for (let waitMs = 10; ; waitMs = Math.min(waitMs * 1.5, 500)) {
-      const now = state.parse(await askAgent(socket, 'guest-exec-status', { pid }, answerMs));
+      const now = s.parse(state, await askAgent(socket, 'guest-exec-status', { pid }, answerMs));
       if (now.exited) {
         const code = now.exitcode ?? 128 + (now.signal ?? 0);
         return { code, out: text(now['out-data']), err: text(now['err-data']) };
@@ -93,9 +93,10 @@ export async function writeInGuest(socket: string, path: string, content: Buffer
   let done = 0;
   while (done < content.length) {
     const piece = content.subarray(done, done + chunkBytes).toString('base64');
-    const { count } = z
-      .object({ count: z.number().positive() })
-      .parse(await ask('guest-file-write', { handle, 'buf-b64': piece }));
+    const { count } = s.parse(
+      s.object({ count: s.number(s.gtValue(0)) }),
+      await ask('guest-file-write', { handle, 'buf-b64': piece }),
+    );
     done += count;
   }
   await ask('guest-file-close', { handle });

@@ -1,13 +1,13 @@
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { z } from 'zod';
 import { errorFrom, type Output } from '../../protocol/control.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { type OperationName, operations } from '../../protocol/operations.ts';
+import * as s from '../../protocol/schema.ts';
 import { type DaemonEvent, readEvents } from './sse.ts';
 
-type Given<K extends OperationName> = z.input<(typeof operations)[K]['input']>;
+type Given<K extends OperationName> = s.Input<(typeof operations)[K]['input']>;
 
 /** The daemon as seen from here. Its answers are trusted in shape: it is root's own, and of the same package. */
 export interface Daemon {
@@ -73,10 +73,10 @@ async function open<K extends OperationName>(
   signal?: AbortSignal,
 ): Promise<IncomingMessage> {
   const { input: schema, page } = operations[name];
-  const judged = schema.safeParse(input);
+  const judged = s.judge(schema, input);
   if (!judged.success) {
-    const [issue] = judged.error.issues;
-    throw new UpdateError('USAGE', `${issue?.path.join('.')}: ${issue?.message}.`);
+    const [{ path, message }] = judged.complaints;
+    throw new UpdateError('USAGE', `${path.join('.')}: ${message}.`);
   }
   for (const socket of page ? ['control.sock', 'page.sock'] : ['control.sock']) {
     try {

@@ -4,6 +4,7 @@ import { shownUrl } from '../../protocol/address.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import { parsePublicKey } from '../../protocol/keys.ts';
 import { operations } from '../../protocol/operations.ts';
+import * as s from '../../protocol/schema.ts';
 import { quote } from '../../protocol/version.ts';
 import { type Call, textOf } from './arguments.ts';
 import { readNamedFile } from './reading.ts';
@@ -77,7 +78,7 @@ function nameFor(path: string, asked: string | undefined): string {
       .replace(/[^a-z0-9._-]+/g, '-')
       .replace(/^[^a-z0-9]+/, '')
       .slice(0, 63);
-  if (operations.key_add.input.shape.name.safeParse(name).success) return name;
+  if (s.judge(operations.key_add.input.entries.name, name).success) return name;
   throw new UpdateError('USAGE', `A key needs a --name of letters a-z, digits and . _ -, found ${quote(name)}.`);
 }
 

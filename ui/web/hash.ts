@@ -1,10 +1,10 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import * as z from 'zod';
 import { scryptBytes, scryptCost } from '../../protocol/page.ts';
+import * as s from '../../protocol/schema.ts';
 
 /** A password or PIN as it is kept. */
-export const hashedSchema = z.object({ salt: z.string(), hash: z.string() });
-export type Hashed = Readonly<z.output<typeof hashedSchema>>;
+export const hashedSchema = s.object({ salt: s.string(), hash: s.string() });
+export type Hashed = Readonly<s.Output<typeof hashedSchema>>;
 
 /** Makes and compares hashes, one at a time: each takes 16 MiB and half a second of a small processor. */
 export function openHasher() {

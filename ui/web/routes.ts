@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
-import * as z from 'zod';
 import { type OperationName, operations } from '../../protocol/operations.ts';
 import { pageRoutes, type SessionView } from '../../protocol/page.ts';
+import * as s from '../../protocol/schema.ts';
 import { parseJson, readBody } from './body.ts';
 import { cookieFor } from './cookie.ts';
 import type { Patience } from './patience.ts';
@@ -36,12 +36,12 @@ export interface Route {
 /** A login is short; nobody who is not signed in sends more. */
 const maxLoginBytes = 4096;
 
-const password = z.string().max(1000);
-const loginSchema = z.union([
-  z.strictObject({ password }),
-  z.strictObject({ pin: z.string().max(100), new_password: password }),
+const password = s.string(s.maxLength(1000));
+const loginSchema = s.union([
+  s.strictObject({ password }),
+  s.strictObject({ pin: s.string(s.maxLength(100)), new_password: password }),
 ]);
-const passwordSchema = z.strictObject({ old_password: password, new_password: password });
+const passwordSchema = s.strictObject({ old_password: password, new_password: password });
 
 const own: readonly Route[] = [
   { method: 'GET', path: '/', open: true, answer: sendFile },
@@ -147,8 +147,8 @@ async function sendSession(ctx: Context, { secrets, box, https }: Site, signedIn
   ctx.body = view;
 }
 
-async function inputOf<T>(ctx: Context, schema: z.ZodType<T>): Promise<T> {
-  const parsed = schema.safeParse(parseJson(await readBody(ctx.req, maxLoginBytes)));
+async function inputOf<T>(ctx: Context, schema: s.Schema<unknown, T>): Promise<T> {
+  const parsed = s.judge(schema, parseJson(await readBody(ctx.req, maxLoginBytes)));
   if (!parsed.success) throw new Refusal('BAD_REQUEST');
   return parsed.data;
 }

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import * as z from 'zod';
 import { type PinFile, passwordLength, pinFileName } from '../../protocol/page.ts';
+import * as s from '../../protocol/schema.ts';
 import { type Hashed, type Hasher, hashedSchema } from './hash.ts';
 import { Refusal } from './refuse.ts';
 import { readState, writeState } from './state-file.ts';
@@ -19,8 +19,12 @@ export interface Secrets {
 }
 
 const mostTries = 5;
-const triesSchema = z.object({ id: z.string(), tries: z.int() });
-const pinSchema: z.ZodType<PinFile> = hashedSchema.extend({ id: z.string(), until_uptime_s: z.number() });
+const triesSchema = s.object({ id: s.string(), tries: s.int() });
+const pinSchema: s.Schema<unknown, PinFile> = s.object({
+  ...hashedSchema.entries,
+  id: s.string(),
+  until_uptime_s: s.number(),
+});
 
 /**
  * @param state folder that is this process's own
@@ -57,7 +61,7 @@ export function openSecrets(state: string, run: string, hasher: Hasher): Secrets
 
 async function readPin(path: string): Promise<PinFile | undefined> {
   try {
-    return pinSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    return s.parse(pinSchema, JSON.parse(await readFile(path, 'utf8')));
   } catch {
     return undefined; // nobody has asked for one in this boot
   }

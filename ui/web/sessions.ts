@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
+import * as s from '../../protocol/schema.ts';
 import { readState, writeState } from './state-file.ts';
 
 /** Who is signed in. Kept as hashes, on the disk as well: every update reboots the box, and its verdict is to be seen. */
@@ -27,7 +27,7 @@ const most = 50;
 /** How old what is on the disk may be: a card wears out by every write. */
 const saveMs = 10 * 60_000;
 
-const schema = z.record(z.string(), z.object({ bornMs: z.number(), usedMs: z.number() }));
+const schema = s.record(s.string(), s.object({ bornMs: s.number(), usedMs: s.number() }));
 
 /** @param ended called for each session that ends before its time */
 export async function openSessions(

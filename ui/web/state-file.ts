@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
-import type * as z from 'zod';
+import * as s from '../../protocol/schema.ts';
 
 /** Replaces a small file of our own, whole or not at all. */
 export async function writeState(path: string, value: unknown): Promise<void> {
@@ -21,9 +21,9 @@ export async function writeState(path: string, value: unknown): Promise<void> {
 }
 
 /** Undefined when there is none, or it is no such thing. */
-export async function readState<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+export async function readState<T>(path: string, schema: s.Schema<unknown, T>): Promise<T | undefined> {
   try {
-    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+    return s.parse(schema, JSON.parse(await readFile(path, 'utf8')));
   } catch {
     return undefined; // none yet, torn, or another version's: as at the first start
   }

@@ -1,10 +1,10 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { UpdateError } from '../../../protocol/errors.ts';
 import { exists } from '../../files.ts';
 import type { Box } from '../box.ts';
 import { readConditions } from '../conditions.ts';
-import { run } from '../run.ts';
 import { freeBytes, freeInodes, sizeOf } from '../space.ts';
 import { wayBack } from '../way-back.ts';
 import { checkUp } from './check-up.ts';
@@ -16,9 +16,12 @@ import { killScript, runScript } from './script.ts';
 import { goingDown, systemctl } from './systemctl.ts';
 import { unitState } from './unit-state.ts';
 
-/** Node has no unix datagram sockets, so the word to systemd goes through its own program. */
-async function notify(...words: string[]): Promise<void> {
-  await run('systemd-notify', words, { timeoutMs: 60_000 });
+/**
+ * Node has no unix datagram sockets, so the word to systemd goes through its own program. By Node's own means: all that
+ * `run` loads would stay in a daemon at rest, which needs nothing else of it.
+ */
+function notify(...words: string[]): Promise<void> {
+  return new Promise((told) => void execFile('systemd-notify', words, { timeout: 60_000 }, () => told()));
 }
 
 const snapshots = wayBack('/');

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
-import * as z from 'zod';
+import * as s from '../../../protocol/schema.ts';
 import type { Gateway } from '../box.ts';
 import { run } from '../run.ts';
 
@@ -8,8 +8,8 @@ import { run } from '../run.ts';
 const patienceMs = 10_000;
 const pollMs = 250;
 
-const routes = z.array(z.object({ gateway: z.ipv4().optional() }));
-const neighbours = z.array(z.object({ state: z.array(z.string()) }));
+const routes = s.array(s.object({ gateway: s.optional(s.string(s.ipv4())) }));
+const neighbours = s.array(s.object({ state: s.array(s.string()) }));
 
 /**
  * Whether the default gateway answers, by the kernel's own table of neighbours: that takes no rights and no server.
@@ -43,10 +43,10 @@ function nudge(address: string): Promise<void> {
   });
 }
 
-async function ip<T>(args: readonly string[], schema: z.ZodType<T[]>): Promise<T[]> {
+async function ip<T>(args: readonly string[], schema: s.Schema<unknown, T[]>): Promise<T[]> {
   const { stdout } = await run('ip', ['-4', '-json', ...args], { timeoutMs: 10_000 });
   try {
-    return schema.parse(JSON.parse(stdout));
+    return s.parse(schema, JSON.parse(stdout));
   } catch {
     return []; // no iproute2, or one that knows no JSON
   }

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import { Metadata, TargetFile, Targets } from '@tufjs/models';
 import { UpdateError } from '../../../protocol/errors.ts';
+import * as s from '../../../protocol/schema.ts';
 import { boxTarget, boxTargetSchema, isTargetHardware, packageTarget, targetsFolder } from '../../../protocol/tuf.ts';
 import { quote } from '../../../protocol/version.ts';
 import { judgePackage } from '../judge-package.ts';
@@ -48,7 +49,7 @@ the targets; their files stay.`,
       throw new UpdateError('HARDWARE_MISMATCH', `${path} says itself that it is not for ${unfit}.`);
     targets.set(name, target);
     for (const one of hardware) {
-      const text = `${JSON.stringify(boxTargetSchema.parse({ version, package: name, notes: updateJson?.notes }), null, 2)}\n`;
+      const text = `${JSON.stringify(s.parse(boxTargetSchema, { version, package: name, notes: updateJson?.notes }), null, 2)}\n`;
       targets.set(boxTarget(one), await putBytes(desk, boxTarget(one), Buffer.from(text), { version }));
     }
     const offered = new Set(

@@ -28,7 +28,7 @@ function make(random: Random): Buffer {
   const row = random.pick(rows);
   const method = random.oneIn(10) ? random.pick(['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'DELETE']) : row.method;
   const input: Record<string, unknown> = {};
-  for (const key of Object.keys((row.input as { shape?: object }).shape ?? {})) if (!random.oneIn(4)) input[key] = random.pick(values); // biome-ignore format: one line
+  for (const key of Object.keys(row.input.entries)) if (!random.oneIn(4)) input[key] = random.pick(values); // biome-ignore format: one line
   for (let n = random.below(3); n > 0; n--) input[random.pick(names)] = random.oneIn(2) ? random.pick(values) : anyJson(random); // biome-ignore format: one line
   const query = method === 'GET' && random.oneIn(2) ? `?${new URLSearchParams(Object.entries(input).map(([key, value]): [string, string] => [key, String(value)]))}` : ''; // biome-ignore format: one line
   const path = random.oneIn(10) ? random.pick(['/', '//', '/..', '*', 'http://[', '/status/', '/%73tatus', '/events?x']) : row.path; // biome-ignore format: one line

@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from '../../../../protocol/schema.ts';
 import { boxTargetSchema } from '../../../../protocol/tuf.ts';
 import { until } from '../../../support/until.ts';
 import { newVersion, oldVersion } from '../program.ts';
@@ -33,7 +34,7 @@ describe('a desk', () => {
     const { sha256 } = targets[`box/${hardware}.json`].hashes;
     const file = readFileSync(join(made.site, 'targets/box/rpi', `${sha256}.3.json`));
     expect(createHash('sha256').update(file).digest('hex')).toBe(sha256);
-    expect(boxTargetSchema.parse(JSON.parse(file.toString()))).toEqual({ version: oldVersion, package: name });
+    expect(parse(boxTargetSchema, JSON.parse(file.toString()))).toEqual({ version: oldVersion, package: name });
   });
 
   it('publishes root, targets, snapshot and the timestamp last', async () => {

@@ -199,7 +199,7 @@ export const operations = {
       url: s.string(
         s.maxLength(2000),
         s.check(isWebAddress, 'expected an http or https address'),
-        s.check(hasReadableLogin),
+        s.check(hasReadableLogin, 'expected a login that can be read'),
       ),
     }),
     about: 'Fetches a key for a person to compare its fingerprint; pins nothing',

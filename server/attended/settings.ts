@@ -17,7 +17,7 @@ const settingsSchema = s.strictObject({
   /** Address of this server as clients see it, without a slash at its end; by default as the request names it. */
   public_url: s.optional(s.string(s.regex(/^https?:\/\/[^\s/?#]+(\/[^\s?#]+)*$/), s.maxLength(120))),
   /** With it the queue is BullMQ on this server, and workers are programs of their own. */
-  redis_url: s.optional(s.string(s.regex(/^(rediss?|unix):\/\/\S+$/))),
+  redis_url: s.optional(s.string(s.regex(/^(rediss?|unix):\/\/\S+$/, 'expected an address such as redis://host:6379'))),
   /** Builders beside this server; 0 when others do the work (with redis_url). */
   workers: s.optional(s.int(s.minValue(0), s.maxValue(16)), 1),
   max_queue: s.optional(count(10_000), 200),

@@ -59,7 +59,7 @@ export function hotAnswers(dir: string, nowMs: () => number, told: Told) {
   }
 
   /** To begin to watch is not done beside the rest of the server: not on a disk that has just not answered. */
-  async function memoryOr(begin: () => Memory | undefined): Promise<Memory | undefined> {
+  async function memoryOrNew(): Promise<Memory | undefined> {
     const known = current();
     if (known !== undefined) return known;
     const there = await stat(dir).catch(() => undefined);
@@ -87,7 +87,7 @@ export function hotAnswers(dir: string, nowMs: () => number, told: Told) {
     /** Koa's part, outside of all that makes an answer: remembers those that are to be given again. */
     async learn({ req, res, request, response }: Context, next: Next): Promise<void> {
       const { url = '' } = req;
-      const place = request.method === 'GET' && hotPaths.has(url) ? await memoryOr(begin) : undefined;
+      const place = request.method === 'GET' && hotPaths.has(url) ? await memoryOrNew() : undefined;
       await next();
       const { status, body } = response;
       // What was changed while it was read is in a memory that is forgotten by now.

@@ -1,18 +1,13 @@
-import { type Job, Queue, Worker } from 'bullmq';
+import { DelayedError, type Job, Queue, Worker } from 'bullmq';
+import { asUpdateError } from '../../protocol/errors.ts';
 import { imageHash, type Plan, parsePlan } from './plan.ts';
-import { type BuildQueue, diskPauseMs, maxTries, type Place } from './queue.ts';
+import { type BuildQueue, diskPauseMs, isOfDisk, maxTries, type Place } from './queue.ts';
 
 const name = 'opq-attended';
 
 const unstarted = ['waiting', 'delayed', 'prioritized'] as const;
 
-/** A try that fails has met a full or failing disk: it is given time until the next. */
-const kept = {
-  attempts: maxTries,
-  backoff: { type: 'fixed', delay: diskPauseMs },
-  removeOnComplete: true,
-  removeOnFail: true,
-} as const;
+const kept = { attempts: maxTries, removeOnComplete: true, removeOnFail: true } as const;
 
 /** How long it is believed that there are workers, or none. */
 const believeMs = 2_000;
@@ -75,18 +70,29 @@ export async function openBullQueue(url: string, maxJobs: number, log: (line: st
   };
 }
 
-/** Takes builds until the function that this gives is called. */
+/**
+ * Takes builds until the function that this gives is called.
+ * @param pauseMs before a build is begun again that a full or failing disk has stopped
+ */
 export async function workOn(
   url: string,
   work: (plan: Plan, packing: () => void) => Promise<void>,
   gaveUp: (plan: Plan) => Promise<void>,
   log: (line: string) => void,
+  pauseMs = diskPauseMs,
 ): Promise<() => Promise<void>> {
-  const take = async (job: Job<unknown>) => {
+  const take = async (job: Job<unknown>, token?: string) => {
     const plan = parsePlan(job.data);
     if (imageHash(plan) !== job.id) throw new Error('the job is not named by its plan');
     log(`building ${job.id}`);
-    await work(plan, () => void job.updateProgress('building').catch((error: Error) => log(error.message)));
+    const packing = () => void job.updateProgress('building').catch((error: Error) => log(error.message));
+    await work(plan, packing).catch(async (thrown) => {
+      const error = asUpdateError(thrown);
+      if (!isOfDisk(error)) throw error;
+      log(`build ${job.id} waits: ${error.message}`);
+      await job.moveToDelayed(Date.now() + pauseMs, token);
+      throw new DelayedError();
+    });
   };
   const worker = new Worker<unknown>(name, take, {
     connection: connection(url, null),

@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asUpdateError, type UpdateError } from '../../protocol/errors.ts';
+import { asUpdateError } from '../../protocol/errors.ts';
 import { putText } from '../release/put-file.ts';
 import { imageHash, type Plan, parsePlan } from './plan.ts';
-import { type BuildQueue, diskPauseMs, maxTries, type Place } from './queue.ts';
+import { type BuildQueue, diskPauseMs, isOfDisk, maxTries, type Place } from './queue.ts';
 
 interface Job {
   readonly hash: string;
@@ -144,8 +144,6 @@ export async function openEmbeddedQueue(
     },
   };
 }
-
-const isOfDisk = ({ code }: UpdateError): boolean => code === 'DISK_FULL' || code === 'DISK_FAILED';
 
 const pathOf = (dir: string, { turn, hash }: Job): string =>
   join(dir, `${String(turn).padStart(12, '0')}-${hash}.json`);

@@ -1,3 +1,4 @@
+import type { UpdateError } from '../../protocol/errors.ts';
 import type { Plan } from './plan.ts';
 
 /** Where an unfinished build is: the words are those of the API, a client aborts at any other. */
@@ -28,3 +29,6 @@ export const maxTries = 3;
 
 /** Before a build that a full or failing disk has stopped is begun again: somebody, or the collector, may make room. */
 export const diskPauseMs = 2 * 60_000;
+
+/** No verdict on the request, so it counts as no try. */
+export const isOfDisk = ({ code }: UpdateError): boolean => code === 'DISK_FULL' || code === 'DISK_FAILED';

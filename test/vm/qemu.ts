@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { appendFileSync, closeSync, existsSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -135,7 +135,9 @@ function launch(args: readonly string[], log: string): ChildProcess {
     // setpriv becomes QEMU and has it killed with us, however we end: no machine is left running.
     const command = ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args];
     // In a session of its own, as a busy machine is shared out by sessions: two machines are not one half each.
-    return spawn('setpriv', command, { stdio: ['ignore', output, output], detached: true });
+    const child = spawn('setpriv', command, { stdio: ['ignore', output, output], detached: true });
+    // One that never began: who waits for its sockets is told by this log.
+    return child.on('error', (error) => appendFileSync(log, `${error.message}\n`));
   } finally {
     closeSync(output);
   }

@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Queue } from 'bullmq';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UpdateError } from '../../../protocol/errors.ts';
 import { openBullQueue, workOn } from '../../../server/attended/bullmq-queue.ts';
 import { imageHash, type Plan } from '../../../server/attended/plan.ts';
+import { maxTries } from '../../../server/attended/queue.ts';
 import { runProgram } from '../program.ts';
 import { base } from './contract.ts';
 import { dialects, makeStore, openShop, type Shop, settingsIn, usualParts, workerProgram } from './shop.ts';
@@ -123,31 +124,56 @@ describe.runIf(engine !== undefined)('With a queue on a Redis server', () => {
     expect((await ended).code).toBe(0);
   });
 
-  it('begins a build that failed not again at once: its disk may be full', async () => {
-    let tries = 0;
+  it.each(['DISK_FULL', 'DISK_FAILED'] as const)(
+    'counts no try that ended with %s, and waits after it',
+    async (code) => {
+      let [tries, gaveUp] = [0, 0];
+      const said: string[] = [];
+      const plan: Plan = {
+        ...{ distro: 'opq', version: 1_550_190_683, target: 'rpi/3', profile: code },
+        ...{ components: [], defaults: null, max_bytes: 1_000 },
+      };
+      const end = await workOn(
+        more.redis_url,
+        async () => {
+          if (++tries <= 2 * maxTries) throw new UpdateError(code, 'of the worker');
+        },
+        async () => void gaveUp++,
+        (line) => void said.push(line),
+        5,
+      );
+      const queue = await openBullQueue(more.redis_url, 5, () => {});
+      await queue.add(imageHash(plan), plan);
+      await expect.poll(() => tries, { timeout: 30_000 }).toBe(2 * maxTries + 1);
+      await expect.poll(() => queue.count(), { timeout: 30_000 }).toEqual({ queued: 0, running: 0 });
+      expect([gaveUp, said.filter((line) => line.includes('waits')).length]).toEqual([0, 2 * maxTries]);
+      await end();
+      await queue.close();
+    },
+  );
+
+  it('begins a build that failed otherwise as often as it may, then gives it up', async () => {
+    let [tries, gaveUp] = [0, 0];
     const plan: Plan = {
-      ...{ distro: 'opq', version: 1_550_190_683, target: 'rpi/3', profile: 'opqbox-2' },
+      ...{ distro: 'opq', version: 1_550_190_683, target: 'rpi/3', profile: 'fails' },
       ...{ components: [], defaults: null, max_bytes: 1_000 },
     };
     const fails = async () => {
       tries++;
-      throw new Error('no room');
+      throw new Error('its worker is wrong');
     };
     const end = await workOn(
       more.redis_url,
       fails,
-      async () => {},
+      async () => void gaveUp++,
       () => {},
     );
     const queue = await openBullQueue(more.redis_url, 5, () => {});
-    const engineSays = new Queue('opq-attended', { connection: { path: more.redis_url.slice('unix://'.length) } });
     await queue.add(imageHash(plan), plan);
-    await expect.poll(() => engineSays.getDelayedCount(), { timeout: 30_000 }).toBe(1);
-    expect(tries).toBe(1);
-    expect(await queue.place(imageHash(plan))).toEqual({ state: 'queue', position: 0 });
+    await expect.poll(() => gaveUp, { timeout: 30_000 }).toBe(1);
+    expect([tries, await queue.count()]).toEqual([maxTries, { queued: 0, running: 0 }]);
     await end();
     await queue.close();
-    await engineSays.close();
   });
 
   it('starts no worker of its own, and none starts without the engine', async () => {

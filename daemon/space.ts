@@ -38,11 +38,6 @@ export async function mayMakeRoom(tools: With<'places'>, needs: readonly Need[])
   }
 }
 
-/** Bytes that a folder can take without going into the reserve. */
-export async function roomBytes({ box, config }: With<never>, folder: string): Promise<number> {
-  return Math.max(0, (await box.freeBytes(folder)) - (await config()).values.reserve_bytes);
-}
-
 /**
  * The same for a new update, which goes before the kept copy of the earlier release: that is given up where it helps.
  * The copy of a release on trial never is.
@@ -77,6 +72,11 @@ export async function keptBytes({ previous }: Places, folder: string): Promise<n
   const stats = await Promise.all(names.map((name) => stat(join(previous, name))));
   const device = await fileSystemOf(folder);
   return stats.reduce((sum, { dev, blocks }) => sum + (dev === device ? blocks * 512 : 0), 0);
+}
+
+/** Bytes that a folder can take without going into the reserve. */
+export async function roomBytes({ box, config }: With<never>, folder: string): Promise<number> {
+  return Math.max(0, (await box.freeBytes(folder)) - (await config()).values.reserve_bytes);
 }
 
 async function shortage({ box, config }: With<never>, { folder, bytes, inodes }: Need) {

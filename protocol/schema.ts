@@ -70,12 +70,17 @@ export const record = <
   value: S,
 ) => noList(v.record(key, value));
 
+/** Left out of every record by valibot, without a word. */
+const lostNames = ['__proto__', 'constructor', 'prototype'];
+
 function noList<S extends v.GenericSchema & { readonly expects: string }>(schema: S): S {
   const run = schema['~run'];
   return Object.assign(schema, {
     '~run'(this: S, dataset: Parameters<S['~run']>[0], config: Parameters<S['~run']>[1]) {
-      if (!Array.isArray(dataset.value)) return run.call(this, dataset, config);
-      v._addIssue(this, 'type', dataset as never, config);
+      const { value } = dataset;
+      const lost = schema.type === 'record' && lostNames.find((name) => Object.hasOwn(Object(value), name));
+      if (!Array.isArray(value) && !lost) return run.call(this, dataset, config);
+      v._addIssue(this, 'type', dataset as never, config, lost ? { message: `${lost} cannot be a key` } : undefined);
       return dataset as ReturnType<S['~run']>;
     },
   });

@@ -98,8 +98,9 @@ export type Judged<T> =
   | { readonly success: true; readonly data: T }
   | { readonly success: false; readonly complaints: readonly [Complaint, ...Complaint[]] };
 
-export function judge<S extends v.GenericSchema>(schema: S, json: unknown): Judged<v.InferOutput<S>> {
-  const { success, output, issues } = v.safeParse(schema, json, { message: say });
+/** @param all whether all that is wrong is wanted: of what a stranger sends that may be a million things */
+export function judge<S extends v.GenericSchema>(schema: S, json: unknown, all = false): Judged<v.InferOutput<S>> {
+  const { success, output, issues } = v.safeParse(schema, json, { message: say, abortEarly: !all });
   if (success) return { success, data: output };
   const [first, ...others] = issues;
   return { success: false, complaints: [complaint(first), ...others.map(complaint)] };

@@ -66,7 +66,7 @@ export function parseSettings(text: string, source: string): Settings {
   } catch (cause) {
     throw invalid(`${source} should hold JSON such as ${example}, found ${quote(text)}.`, cause);
   }
-  const result = s.judge(settingsSchema, json);
+  const result = s.judge(settingsSchema, json, true);
   if (result.success) return result.data;
   throw invalid(`${source} is wrong:\n${result.complaints.map((complaint) => lineOf(complaint, json)).join('\n')}`);
 }

@@ -40,7 +40,7 @@ export type AttendedSettings = s.Output<typeof settingsSchema>;
 
 /** @throws UpdateError CONFIG_INVALID with the key that is wrong */
 export function parseAttendedSettings(json: unknown): AttendedSettings {
-  const result = s.judge(settingsSchema, json);
+  const result = s.judge(settingsSchema, json, true);
   if (result.success) return result.data;
   const lines = result.complaints.map(({ path, message }) => `  attended.${path.join('.')}: ${message}`);
   throw new UpdateError('CONFIG_INVALID', `The settings of builds on demand are wrong:\n${lines.join('\n')}`);

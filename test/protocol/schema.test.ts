@@ -56,6 +56,13 @@ it('takes numbers that are finite, and whole ones that are exact', () => {
   expect(wrong(s.int(s.minValue(0), s.maxValue(9)), 10)).toBe('is wrong: expected <=9, found 10');
 });
 
+it('tells the first thing that is wrong, or all', () => {
+  const [schema, json] = [s.array(s.object({ a: s.int(), b: s.int() })), [{ a: 1 }, {}, 3]];
+  expect(s.judge(schema, json)).toMatchObject({ complaints: [{ path: ['0', 'b'] }] });
+  const all = s.judge(schema, json, true);
+  expect(!all.success && all.complaints.map(({ path }) => path.join('.'))).toEqual(['0.b', '1.a', '1.b', '2']);
+});
+
 it('reads numbers and flags out of an address', () => {
   const query = s.strictObject({
     lines: s.optional(s.intInText(s.maxValue(9)), 5),

@@ -34,7 +34,7 @@ const sources: readonly { readonly share: number; readonly folder: string; reado
 const unitMb = 17;
 
 /** Bytes: what npm brings has thousands of files that say next to nothing, and releases are bundled. */
-const smallest = 2_000;
+const smallest = 16_000;
 
 /** As little as an installation can be. */
 const script = '#!/bin/sh\ncp VERSION "$OPQ_BOX_ROOT/usr/local/box-config-daemon/VERSION"\n';

@@ -106,7 +106,7 @@ export function judge<S extends v.GenericSchema>(schema: S, json: unknown, all =
   return { success: false, complaints: [complaint(first), ...others.map(complaint)] };
 }
 
-/** For what this program wrote itself. @throws Error that says what is wrong */
+/** For those who have one answer to all that is wrong. @throws Error that says what it is */
 export function parse<S extends v.GenericSchema>(schema: S, json: unknown): v.InferOutput<S> {
   const judged = judge(schema, json);
   if (judged.success) return judged.data;

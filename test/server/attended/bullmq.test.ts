@@ -16,6 +16,11 @@ const path = '/api/build-request';
 const whole = { ...base, ...dialects.B };
 const engine = ['valkey-server', 'redis-server'].find((name) => spawnSync(name, ['--version']).status === 0);
 
+const planFor = (profile: string): Plan => ({
+  ...{ distro: 'opq', version: 1_550_190_683, target: 'rpi/3', profile },
+  ...{ components: [], defaults: null, max_bytes: 1_000 },
+});
+
 it('has an engine to be tried with', () => {
   expect(engine, 'install redis-server (Debian), as setup/test.sh does').toBeDefined();
 });
@@ -129,10 +134,7 @@ describe.runIf(engine !== undefined)('With a queue on a Redis server', () => {
     async (code) => {
       let [tries, gaveUp] = [0, 0];
       const said: string[] = [];
-      const plan: Plan = {
-        ...{ distro: 'opq', version: 1_550_190_683, target: 'rpi/3', profile: code },
-        ...{ components: [], defaults: null, max_bytes: 1_000 },
-      };
+      const plan = planFor(code);
       const end = await workOn(
         more.redis_url,
         async () => {
@@ -154,10 +156,7 @@ describe.runIf(engine !== undefined)('With a queue on a Redis server', () => {
 
   it('begins a build that failed otherwise as often as it may, then gives it up', async () => {
     let [tries, gaveUp] = [0, 0];
-    const plan: Plan = {
-      ...{ distro: 'opq', version: 1_550_190_683, target: 'rpi/3', profile: 'fails' },
-      ...{ components: [], defaults: null, max_bytes: 1_000 },
-    };
+    const plan = planFor('fails');
     const fails = async () => {
       tries++;
       throw new Error('its worker is wrong');

@@ -24,9 +24,9 @@ it('lets a technician in when the disk takes nothing, for as long as the server 
   expect((await sessionsIn(folder)).count).toBe(0);
 });
 
-it('ends sessions for good on a full disk, too', async () => {
+it('ends sessions for good on a full disk, too', async (test) => {
   const disk = smallDisk(64);
-  if (!disk) return;
+  if (!disk) return test.skip();
   const sessions = await sessionsIn(disk);
   const [first, second] = [await sessions.open(), await sessions.open()];
   await appendFile(join(disk, 'ballast'), Buffer.alloc(2 ** 17)).catch(() => {});

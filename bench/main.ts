@@ -35,6 +35,9 @@ if (unknown.length > 0) {
 const chosen = benchmarks.filter((one) => (names.length > 0 ? names.includes(one.name) : !quick || one.quick));
 const rounds = Number(values.rounds ?? (quick ? 3 : 7));
 
+const scratch = join(cache, 'scratch');
+const clearUp = () => rm(scratch, { recursive: true, force: true });
+await clearUp();
 const found: (Finding | NotRun)[] = [];
 for (const benchmark of chosen) {
   const results = await alone(benchmark).catch((error: Error) => [
@@ -47,13 +50,13 @@ for (const benchmark of chosen) {
 }
 const count = (word: string) => found.filter((one) => wordOf(one) === word).length;
 console.log(`${count('met')} met, ${count('short')} short, ${count('not run')} not run`);
+await clearUp();
 // What a benchmark that failed has left open keeps nobody waiting.
 process.exit(count('not run') > 0 ? 1 : 0);
 
-/** Runs one with a folder and servers of its own, and clears up after it. */
+/** Runs one with a folder and servers of its own, and ends these. */
 async function alone(benchmark: Benchmark): Promise<(Finding | NotRun)[]> {
-  const folder = join(cache, 'scratch', benchmark.name);
-  await rm(folder, { recursive: true, force: true });
+  const folder = join(scratch, benchmark.name);
   await mkdir(folder, { recursive: true });
   const servers = new Map<string, ReturnType<typeof spawn>>();
   const setting: Setting = {
@@ -86,7 +89,6 @@ async function alone(benchmark: Benchmark): Promise<(Finding | NotRun)[]> {
     return await benchmark.run(setting);
   } finally {
     for (const child of servers.values()) child.kill();
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

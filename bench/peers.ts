@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Benchmark, Setting } from './bench.ts';
 import { costOf } from './command.ts';
@@ -96,13 +96,17 @@ export const peers: Benchmark = {
         found.push({ what: `${what}, against ${peer.name}`, because: `${peer.program} is not installed` });
         continue;
       }
-      await rm(folder, { recursive: true, force: true });
       await mkdir(folder, { recursive: true });
       await peer.prepare(setting, payload, folder);
+      let round = 0;
       const { ours, theirs } = await inPairs(
         setting.rounds,
         () => costOf(ourWay(setting, payload, payload.file, 'bzip2')),
-        () => costOf(`rm -rf ${folder}/into; ${peer.install(payload, folder)}`),
+        async () => {
+          const cost = await costOf(peer.install(payload, folder));
+          await rename(join(folder, 'into'), join(folder, `round-${++round}`));
+          return cost;
+        },
       );
       const words = {
         what: `${what}: time, against ${peer.name}`,

@@ -5,7 +5,7 @@
  *     node pipeline.mjs BUNDLE FOLDER VERSION PUBLIC-KEY URL|FILE [DECODER]
  */
 import { readFileSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Decoder } from '../daemon/box/decode.ts';
 import { childWorker } from '../daemon/work/child.ts';
@@ -37,8 +37,7 @@ const judged = {
   ...(decoder ? { decoder } : {}),
 };
 
-await rm(folder, { recursive: true, force: true });
-await mkdir(folder, { recursive: true, mode: 0o700 });
+await mkdir(folder, { mode: 0o700 });
 const worker = childWorker(bundle);
 if (from.startsWith('http')) {
   const url = `${from}/update/${version}`;

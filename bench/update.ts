@@ -9,19 +9,27 @@ const megabytes = 85;
 const walls = (costs: readonly Cost[]) => costs.map(({ wallS }) => wallS);
 const cpus = (costs: readonly Cost[]) => costs.map(({ cpuS }) => cpuS);
 
+let rounds = 0;
+
+/**
+ * A place for one round. What earlier ones made stays until the whole run is through: to remove it takes time and memory,
+ * and ext4 is slow to create files where many were just removed.
+ */
+const fresh = (folder: string) => join(folder, `round-${++rounds}`);
+
 /** The updater's way to an unpacked release; see pipeline.ts. */
 export function ourWay({ repo, folder }: Setting, payload: Payload, from: string, decoder: string): string {
   const program = join(import.meta.dirname, 'pipeline.mjs');
   const bundle = join(repo, 'dist/opq-updater.js');
-  const into = join(folder, 'ours');
+  const into = fresh(folder);
   // With the flags of the daemon, in whose place it stands.
   return `node --max-semi-space-size=1 --optimize-for-size ${program} ${bundle} ${into} ${payload.version} ${payload.publicKey} ${from} ${decoder}`;
 }
 
 /** What a careful shell script would do, as the updater of old did without the care. */
 function scriptsWay({ folder }: Setting, { version, publicKey }: Payload, url: string): string {
-  const into = join(folder, 'theirs');
-  return `rm -rf ${into}; mkdir ${into}; cd ${into}
+  const into = fresh(folder);
+  return `mkdir ${into}; cd ${into}
 wget --quiet ${url}/update/${version} -O package
 wget --quiet ${url}/update/${version}.sig -O - | base64 -d >signature
 openssl dgst -sha256 -verify ${publicKey} -signature signature package

@@ -7,11 +7,17 @@ const maxNameBytes = 255;
 const maxParts = 32;
 
 interface Node {
-  readonly name: string;
   readonly kind: 'file' | 'folder';
   /** False for a folder that so far only appeared as the parent of something. */
   listed: boolean;
+  /** This part of its name, as it was spelled first. */
+  readonly part: string;
+  /** By their folded parts. A tree, as whole names would be there once for each file and once more folded. */
+  readonly inside: Map<string, Node>;
 }
+
+/** What no file has anything in. */
+const nothing = new Map<string, Node>();
 
 /**
  * Judges the names of an archive one after the other; together they must form one tree of unique names.
@@ -20,15 +26,17 @@ interface Node {
  */
 export function nameTree(version: number, maxEntries: number) {
   const top = packageFolder(version);
-  const nodes = new Map<string, Node>();
+  const tops = new Map<string, Node>();
+  const root = new Map<string, Node>();
+  let count = 0;
   let layout: 'top folder' | 'dot' | undefined;
 
-  /** The name below the top folder; '' for it. */
-  function belowTop(name: string, parts: readonly string[]): string {
+  /** The parts below the top folder; none for it. */
+  function belowTop(name: string, parts: readonly string[]): readonly string[] {
     const found = parts[0] === top ? 'top folder' : name.startsWith('./') ? 'dot' : undefined;
     if (found === undefined || (layout !== undefined && layout !== found)) throw otherTop(name, parts[0]!);
     layout = found;
-    return (found === 'dot' ? parts : parts.slice(1)).join('/');
+    return found === 'dot' ? parts : parts.slice(1);
   }
 
   function otherTop(name: string, found: string): UpdateError {
@@ -38,37 +46,45 @@ export function nameTree(version: number, maxEntries: number) {
     return refused(name, `is not below the one top folder ${quote(layout === 'dot' ? './' : top)}`);
   }
 
-  function insert(node: Node): void {
-    const key = fold(node.name);
-    const other = nodes.get(key);
+  /** @param name the whole of it, for messages; its last part is the one to insert */
+  function insert(into: Map<string, Node>, name: string, kind: Node['kind'], listed: boolean): Node {
+    const part = name.slice(name.lastIndexOf('/') + 1);
+    const folded = fold(part);
+    const other = into.get(folded);
     if (other === undefined) {
-      if (nodes.size >= maxEntries) throw refused(node.name, `is one more than the limit of ${maxEntries} entries`);
-      nodes.set(key, node);
-    } else if (other.name !== node.name) {
-      throw refused(node.name, `has the same name as ${quote(other.name)} but for case or Unicode form`);
-    } else if (other.listed && node.listed) {
-      throw refused(node.name || top, 'is there twice');
-    } else if (other.kind !== node.kind) {
-      throw refused(node.name, 'is a file and a folder');
-    } else {
-      other.listed ||= node.listed;
+      if (count >= maxEntries) throw refused(name, `is one more than the limit of ${maxEntries} entries`);
+      count++;
+      const inside = kind === 'folder' ? new Map<string, Node>() : nothing;
+      const node = { kind, listed, part: folded === part ? folded : part, inside };
+      into.set(folded, node);
+      return node;
     }
+    if (other.part !== part) {
+      const same = name.slice(0, name.length - part.length) + other.part;
+      throw refused(name, `has the same name as ${quote(same)} but for case or Unicode form`);
+    }
+    if (other.listed && listed) throw refused(name || top, 'is there twice');
+    if (other.kind !== kind) throw refused(name, 'is a file and a folder');
+    other.listed ||= listed;
+    return other;
   }
 
   return {
     add(rawName: string, kind: 'file' | 'folder'): string | undefined {
       const parts = cleanParts(rawName);
-      const name = parts.length === 0 ? '.' : belowTop(rawName, parts);
-      if (name === '.' || name === '') {
+      const below = parts.length === 0 ? [] : belowTop(rawName, parts);
+      if (below.length === 0) {
         if (kind === 'file') throw refused(rawName, 'should be the top folder, found a file');
         // Both `./` and the top folder below it may be listed, each once.
-        insert({ name, kind, listed: true });
+        insert(tops, parts.length === 0 ? '.' : '', kind, true);
         return undefined;
       }
+      const name = below.join('/');
       if (Buffer.byteLength(name) > maxNameBytes) throw refused(rawName, `has a name over ${maxNameBytes} bytes`);
-      if (name.split('/').length > maxParts) throw refused(rawName, `has more than ${maxParts} parts in its name`);
-      for (const parent of parentsOf(name)) insert({ name: parent, kind: 'folder', listed: false });
-      insert({ name, kind, listed: true });
+      if (below.length > maxParts) throw refused(rawName, `has more than ${maxParts} parts in its name`);
+      let folder = root;
+      for (const parent of parentsOf(name)) folder = insert(folder, parent, 'folder', false).inside;
+      insert(folder, name, kind, true);
       return name;
     },
   };

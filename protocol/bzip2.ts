@@ -7,6 +7,8 @@ const endMagic = Buffer.from('177245385090', 'hex');
 const startBytes = 10;
 /** Magic and checksum of the end are 80 bits, closed by up to 7 bits that fill the last byte. */
 const endBytes = 11;
+/** Of the beginning of a chunk: enough to see a start that began in the one before, or what it is instead. */
+const seamBytes = 16;
 
 /** What a publisher may have packed by mistake, by its first bytes. */
 const lookAlikes: readonly (readonly [RegExp, string])[] = [
@@ -30,20 +32,26 @@ export function oneBzip2Stream(): { push(chunk: Uint8Array): void; end(): void }
   let tail = Buffer.alloc(0);
   let totalBytes = 0;
 
+  /** @param from where these bytes are in the file */
+  function mustNotBeginAgain(bytes: Buffer, from: number): void {
+    for (let at = bytes.indexOf('BZh'); at >= 0; at = bytes.indexOf('BZh', at + 1)) {
+      if (from + at > 0 && isStart(bytes, at)) {
+        throw corrupt(`a second bzip2 stream begins at byte ${from + at}; pack it with bzip2 -9`);
+      }
+    }
+  }
+
   return {
     push(chunk) {
-      const bytes = Buffer.concat([tail, chunk]);
-      const firstByteAt = totalBytes - tail.length;
-      totalBytes += chunk.length;
-      if (firstByteAt === 0 && !isStart(bytes, 0) && (bytes.length >= startBytes || notAStart(bytes))) {
-        throw notBzip2(bytes);
-      }
-      for (let at = bytes.indexOf('BZh'); at >= 0; at = bytes.indexOf('BZh', at + 1)) {
-        if (firstByteAt + at > 0 && isStart(bytes, at)) {
-          throw corrupt(`a second bzip2 stream begins at byte ${firstByteAt + at}; pack it with bzip2 -9`);
-        }
-      }
-      tail = Buffer.from(bytes.subarray(-endBytes));
+      // Looked at where they are: a copy of each would be 256 kB of garbage at a time.
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const seam = Buffer.concat([tail, bytes.subarray(0, seamBytes)]);
+      const seamAt = totalBytes - tail.length;
+      if (seamAt === 0 && !isStart(seam, 0) && (seam.length >= startBytes || notAStart(seam))) throw notBzip2(seam);
+      mustNotBeginAgain(seam, seamAt);
+      mustNotBeginAgain(bytes, totalBytes);
+      totalBytes += bytes.length;
+      tail = Buffer.from((bytes.length < seamBytes ? seam : bytes).subarray(-endBytes));
     },
     end() {
       if (totalBytes < startBytes) throw totalBytes === 0 ? corrupt('it is empty') : notBzip2(tail);

@@ -6,8 +6,11 @@ import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 export const decoders = ['lbzip2', 'bzip2', 'builtin'] as const;
 export type Decoder = (typeof decoders)[number];
 
-/** By itself bzip2 writes 4 kB at a time, and wakes up who reads 20,000 times for 80 MB. */
-const programs = { lbzip2: ['lbzip2'], bzip2: ['stdbuf', '--output=256K', 'bzip2'] } as const;
+/**
+ * By itself bzip2 writes 4 kB at a time, and wakes up who reads 20,000 times for 80 MB; more at a time than a socket
+ * holds would have it wait for each answer.
+ */
+const programs = { lbzip2: ['lbzip2'], bzip2: ['stdbuf', '--output=64K', 'bzip2'] } as const;
 
 /** The best decoder that this box has. */
 export async function bestDecoder(): Promise<Decoder> {

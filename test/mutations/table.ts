@@ -77,7 +77,7 @@ const rows: Readonly<Record<Mutation['area'], readonly (readonly [string, string
   archive: [
     ['protocol/archive-names.ts', "if (parts.includes('..'))", "if (parts[0] === '..')", archive],
     ['protocol/archive-names.ts', ' || (layout !== undefined && layout !== found)', '', archive],
-    ['protocol/archive-names.ts', 'nodes.size >= maxEntries', 'nodes.size > maxEntries', archive],
+    ['protocol/archive-names.ts', 'count >= maxEntries', 'count > maxEntries', archive],
     ['protocol/archive-names.ts', ".toUpperCase().toLowerCase().normalize('NFKC')", '', archive],
     ['protocol/archive.ts', ': (member.mode & 0o755) | 0o600', ': member.mode | 0o600', archive],
     ['protocol/archive.ts', 'pax.sizeBytes !== header.sizeBytes', 'pax.sizeBytes < header.sizeBytes', archive],

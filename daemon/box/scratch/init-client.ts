@@ -1,6 +1,5 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { UpdateError } from '../../../protocol/errors.ts';
 
 /** Asks the first process of a scratch box; calls back for each line of JSON, resolves with the last one. */
@@ -12,11 +11,18 @@ export function askInit<T>(root: string, path: string, input: object, onLine?: (
     const question = request({ socketPath, path, method: 'POST' }, async (answer) => {
       try {
         let last: T | undefined;
-        for await (const line of createInterface({ input: answer, crlfDelay: Number.POSITIVE_INFINITY })) {
+        const take = (line: string) => {
           if (answer.statusCode !== 200) throw new Error(line);
           last = JSON.parse(line) as T;
           onLine?.(last);
+        };
+        let rest = '';
+        for await (const text of answer.setEncoding('utf8')) {
+          const lines = `${rest}${text}`.split('\n');
+          rest = lines.pop() ?? '';
+          lines.forEach(take);
         }
+        if (rest) take(rest);
         if (last === undefined) throw new Error('it broke off');
         resolve(last);
       } catch (error) {

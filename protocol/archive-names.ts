@@ -6,18 +6,20 @@ import { packageFolder, quote } from './version.ts';
 const maxNameBytes = 255;
 const maxParts = 32;
 
-interface Node {
-  readonly kind: 'file' | 'folder';
+/**
+ * A tree, as whole names would be there once for each file and once more folded. A file is its part of the name, as it was
+ * spelled; both are found by that part folded.
+ */
+type Node = Folder | string;
+
+interface Folder {
+  readonly part: string;
   /** False for a folder that so far only appeared as the parent of something. */
   listed: boolean;
-  /** This part of its name, as it was spelled first. */
-  readonly part: string;
-  /** By their folded parts. A tree, as whole names would be there once for each file and once more folded. */
   readonly inside: Map<string, Node>;
 }
 
-/** What no file has anything in. */
-const nothing = new Map<string, Node>();
+const folder = (part: string, listed: boolean): Folder => ({ part, listed, inside: new Map() });
 
 /**
  * Judges the names of an archive one after the other; together they must form one tree of unique names.
@@ -26,8 +28,8 @@ const nothing = new Map<string, Node>();
  */
 export function nameTree(version: number, maxEntries: number) {
   const top = packageFolder(version);
-  const tops = new Map<string, Node>();
-  const root = new Map<string, Node>();
+  const tops = folder('', true);
+  const root = folder('', true);
   let count = 0;
   let layout: 'top folder' | 'dot' | undefined;
 
@@ -47,24 +49,26 @@ export function nameTree(version: number, maxEntries: number) {
   }
 
   /** @param name the whole of it, for messages; its last part is the one to insert */
-  function insert(into: Map<string, Node>, name: string, kind: Node['kind'], listed: boolean): Node {
+  function insert({ inside }: Folder, name: string, kind: 'file' | 'folder', listed: boolean): Node {
     const part = name.slice(name.lastIndexOf('/') + 1);
     const folded = fold(part);
-    const other = into.get(folded);
+    const other = inside.get(folded);
     if (other === undefined) {
       if (count >= maxEntries) throw refused(name, `is one more than the limit of ${maxEntries} entries`);
       count++;
-      const inside = kind === 'folder' ? new Map<string, Node>() : nothing;
-      const node = { kind, listed, part: folded === part ? folded : part, inside };
-      into.set(folded, node);
+      const spelled = folded === part ? folded : part;
+      const node = kind === 'file' ? spelled : folder(spelled, listed);
+      inside.set(folded, node);
       return node;
     }
-    if (other.part !== part) {
-      const same = name.slice(0, name.length - part.length) + other.part;
+    const isFile = typeof other === 'string';
+    const otherPart = isFile ? other : other.part;
+    if (otherPart !== part) {
+      const same = name.slice(0, name.length - part.length) + otherPart;
       throw refused(name, `has the same name as ${quote(same)} but for case or Unicode form`);
     }
-    if (other.listed && listed) throw refused(name || top, 'is there twice');
-    if (other.kind !== kind) throw refused(name, 'is a file and a folder');
+    if (listed && (isFile || other.listed)) throw refused(name || top, 'is there twice');
+    if (isFile || kind === 'file') throw refused(name, 'is a file and a folder');
     other.listed ||= listed;
     return other;
   }
@@ -82,9 +86,9 @@ export function nameTree(version: number, maxEntries: number) {
       const name = below.join('/');
       if (Buffer.byteLength(name) > maxNameBytes) throw refused(rawName, `has a name over ${maxNameBytes} bytes`);
       if (below.length > maxParts) throw refused(rawName, `has more than ${maxParts} parts in its name`);
-      let folder = root;
-      for (const parent of parentsOf(name)) folder = insert(folder, parent, 'folder', false).inside;
-      insert(folder, name, kind, true);
+      let at = root;
+      for (const parent of parentsOf(name)) at = insert(at, parent, 'folder', false) as Folder;
+      insert(at, name, kind, true);
       return name;
     },
   };

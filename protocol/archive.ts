@@ -34,7 +34,7 @@ export interface ArchiveEntry {
 export interface ArchiveContent {
   /** From the VERSION file inside; equal to the version that was expected. */
   readonly version: number;
-  /** Folders first, outer before inner, then files in the order of their bytes: fit to be created one by one. */
+  /** In the order of the archive. */
   readonly entries: readonly ArchiveEntry[];
   /** Sum of the file sizes. */
   readonly unpackedBytes: number;
@@ -95,8 +95,7 @@ function* walk(expectedVersion: number, limits: ArchiveLimits, sink: ArchiveSink
     yield* at.skip(padding(sizeBytes));
   }
   yield* zerosToTheEnd();
-  const sorted = inOrderOfCreation(entries);
-  return { ...packageContent(sorted, kept, expectedVersion), entries: sorted };
+  return { ...packageContent(entries, kept, expectedVersion), entries };
 }
 
 interface Member {
@@ -167,9 +166,3 @@ function* zerosToTheEnd(): Walk<void> {
 }
 
 const padding = (sizeBytes: number) => (headerBytes - (sizeBytes % headerBytes)) % headerBytes;
-
-function inOrderOfCreation(entries: readonly ArchiveEntry[]): ArchiveEntry[] {
-  const depth = ({ name }: ArchiveEntry) => name.split('/').length;
-  const folders = entries.filter(({ kind }) => kind === 'folder').sort((a, b) => depth(a) - depth(b));
-  return [...folders, ...entries.filter(({ kind }) => kind === 'file')];
-}

@@ -20,7 +20,7 @@ export function childWorker(script: string): Worker {
   };
   const start = () => {
     // What streams past is not on the heap: the room that Node gives to young objects would only fill the memory.
-    const execArgv = ['--max-semi-space-size=1'];
+    const execArgv = ['--max-semi-space-size=1', '--optimize-for-size'];
     const started = fork(script, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv });
     const forget = () => {
       if (child === started) child = undefined;

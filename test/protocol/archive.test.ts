@@ -20,7 +20,7 @@ const names = (content: ReturnType<typeof read>) => content.entries.map(({ name 
 const at = (name: string) => `${top}/${name}`;
 
 describe('an archive that is an update package', () => {
-  it('is listed with folders before their content and files in the order of their bytes', () => {
+  it('is listed as it comes', () => {
     const bytes = tarBytes(
       packageRows(
         { name: at('daemon/lib/deep.txt'), content: 'deep' },
@@ -31,11 +31,11 @@ describe('an archive that is an update package', () => {
     );
     const content = read(bytes);
     expect(names(content)).toEqual([
-      'daemon',
-      'daemon/lib',
       'VERSION',
       'install_update.sh',
       'daemon/lib/deep.txt',
+      'daemon',
+      'daemon/lib',
       'empty',
     ]);
     expect(content).toMatchObject({ version: testVersion, unpackedBytes: 11 + 10 + 4, updateJson: undefined });

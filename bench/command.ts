@@ -1,5 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** What a whole process, with all that it started and waited for, took. */
@@ -34,6 +36,18 @@ export async function peakOf(line: string): Promise<number> {
   clearInterval(timer);
   if (code !== 0) throw new Error(`"${line}" ended with ${code}`);
   return peakMb;
+}
+
+/**
+ * Puts a copy of Node there, to be measured by: a page that several processes have is divided among them, and on a box
+ * nothing else runs on Node, as the benchmark and its server do here.
+ * @returns the folder, for the PATH
+ */
+export async function ownNode(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  await rm(join(folder, 'node'), { force: true });
+  await copyFile(process.execPath, join(folder, 'node'));
+  return folder;
 }
 
 /** A process and its descendants. */

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Benchmark, Setting } from './bench.ts';
 import { type ScratchBox, startBox } from './box.ts';
-import { costOf, cpuOfThreads, cpuSecondsOf, familyOf, pssMb, wakeUpsOf, writtenBytesOf } from './command.ts';
+import { costOf, cpuOfThreads, cpuSecondsOf, familyOf, ownNode, pssMb, wakeUpsOf, writtenBytesOf } from './command.ts';
 import { type Finding, fixedLimit, ratio } from './finding.ts';
 import { inPairs, median } from './pairs.ts';
 
 /** A Node process that does nothing but wait. */
-const bareNode = () => spawn('node', ['-e', 'setInterval(() => {}, 60_000)'], { stdio: 'ignore' });
+const bareNode = (node = 'node') => spawn(node, ['-e', 'setInterval(() => {}, 60_000)'], { stdio: 'ignore' });
 
 export const daemon: Benchmark = {
   name: 'daemon',
@@ -18,8 +18,15 @@ export const daemon: Benchmark = {
   async run(setting) {
     const payload = await setting.payload(17);
     const url = await setting.serve(payload.folder);
-    const box = await startBox(setting, payload, url, { auto_install: false });
+    const own = await ownNode(join(setting.folder, 'node'));
+    const box = await startBox(setting, payload, url, { auto_install: false }, (_, ...args) => [
+      join(own, 'node'),
+      args,
+    ]);
     try {
+      // Another copy than what stands in for systemd runs by: that is no Node on a real box.
+      await ownNode(own);
+      await box.restart();
       return [await idleMemory(box, setting), ...(await idleWork(box, setting))];
     } finally {
       await box.stop();
@@ -27,7 +34,8 @@ export const daemon: Benchmark = {
   },
 };
 
-async function idleMemory(box: ScratchBox, { rounds }: Setting): Promise<Finding> {
+async function idleMemory(box: ScratchBox, { rounds, folder }: Setting): Promise<Finding> {
+  const node = join(await ownNode(join(folder, 'bare-node')), 'node');
   // At rest, as it comes to be some time after its start.
   await sleep(20_000);
   const pid = await box.pid();
@@ -35,7 +43,7 @@ async function idleMemory(box: ScratchBox, { rounds }: Setting): Promise<Finding
     rounds,
     async () => pssMb(pid),
     async () => {
-      const bare = bareNode();
+      const bare = bareNode(node);
       await sleep(1000);
       const mb = pssMb(bare.pid!);
       bare.kill();

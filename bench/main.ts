@@ -122,6 +122,8 @@ Made by \`npm run bench\` (\`sh bench/run.sh --table docs/bench.md\`), ${rounds}
 ${machine}.
 Each round runs ours and the other one after the other, whole processes both; figures are medians with the lowest and
 the highest in brackets, a ratio is the median of the ratios of the rounds. Seconds are this machine's, ratios travel.
+The memory of the daemon and of an update is that of copies of Node that nothing else runs by, as nothing else does on a
+box: pages that several processes have are divided among them.
 
 | what | against | measured | figure | target | |
 | --- | --- | --- | --- | --- | --- |

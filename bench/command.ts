@@ -11,8 +11,13 @@ export interface Cost {
   readonly cpuS: number;
 }
 
-/** Runs a line of bash and says what it took. @throws Error with its output when it fails */
+/**
+ * Runs a line of bash and says what it took, from a disk that has written what was before: who syncs, as an update does,
+ * would wait for that as well.
+ * @throws Error with its output when it fails
+ */
 export async function costOf(line: string): Promise<Cost> {
+  await promisify(execFile)('sync');
   const script = `TIMEFORMAT='%3R %3U %3S'; exec 3>&2; set -o pipefail; time { ${line}\n} 2>&3 >/dev/null`;
   const { stderr } = await promisify(execFile)('bash', ['-ec', script], { maxBuffer: 1 << 24 });
   const [wallS, userS, systemS] = stderr.trim().split('\n').at(-1)!.split(' ').map(Number);

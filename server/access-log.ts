@@ -10,6 +10,7 @@ const linesPerS = 100;
 export function accessLog(nowMs: () => number, log: (line: string) => void) {
   let told = 0;
   let untold = 0;
+  let second: NodeJS.Timeout | undefined;
 
   function write(
     from: string,
@@ -42,11 +43,14 @@ export function accessLog(nowMs: () => number, log: (line: string) => void) {
     },
     /** For an answer that is given at once and may be one of very many: then they are counted. */
     atOnce(request: IncomingMessage, status: number): void {
-      if (told === 0) setTimeout(beginSecond, 1_000).unref();
+      if (told === 0) second = setTimeout(beginSecond, 1_000).unref();
       if (told < linesPerS) {
         told++;
         write(addressOf(request), request, status, 'done', 0);
-      } else untold++;
+      } else if (untold++ === 0) {
+        // The count is told by a server that stops meanwhile, too.
+        second?.ref();
+      }
     },
   };
 }

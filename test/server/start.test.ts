@@ -137,6 +137,21 @@ describe('the program stops', () => {
     expect((await server.ended).code).toBe(0);
   });
 
+  it('and its log accounts for every answer, those of its last second too', async () => {
+    const server = runProgram({ port: 0, updates_dir: dir });
+    const url = await server.url();
+    // The first goes the long way and is learned; the others are from memory.
+    expect((await ask(url, '/version')).status).toBe(200);
+    const asked = 300;
+    for (let n = 1; n < asked; n++) await ask(url, '/version');
+    server.child.kill('SIGTERM');
+    const { code, stdout } = await server.ended;
+    const counts = [...stdout.matchAll(/^and (\d+) more answers/gm)].map(([, count]) => Number(count));
+    const lines = stdout.split('\n').filter((line) => line.includes('"/version" 200'));
+    expect(counts.reduce((sum, count) => sum + count, lines.length)).toBe(asked);
+    expect(code).toBe(0);
+  });
+
   it('at once on a second signal', async () => {
     const server = runProgram({ port: 0, updates_dir: dir });
     const url = await server.url();

@@ -19,7 +19,8 @@ export function childWorker(script: string): Worker {
     child = undefined;
   };
   const start = () => {
-    // What streams past is not on the heap: the room that Node gives to young objects would only fill the memory.
+    // What streams past is not on the heap: the room that Node gives to young objects would only fill the memory, and
+    // what became garbage of a package with many files is to go soon.
     const execArgv = ['--max-semi-space-size=1', '--optimize-for-size'];
     const started = fork(script, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv });
     const forget = () => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import startProgram from '../systemd/start.sh';
 import type { Benchmark, Setting } from './bench.ts';
 import { type Cost, costOf, ownNode, peakOf } from './command.ts';
 import { fixedLimit, ratio } from './finding.ts';
@@ -22,9 +23,9 @@ export function ourWay({ repo, folder }: Setting, payload: Payload, from: string
   const program = join(import.meta.dirname, 'pipeline.mjs');
   const bundle = join(repo, 'dist/opq-updater.js');
   const into = fresh(folder);
-  // As systemd/start.sh starts the daemon, in whose place it stands.
-  const malloc = 'MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_MMAP_THRESHOLD_=65536';
-  return `${malloc} node --max-semi-space-size=1 --optimize-for-size ${program} ${bundle} ${into} ${payload.version} ${payload.publicKey} ${from} ${decoder}`;
+  // As the daemon is started, in whose place it stands.
+  const [, environment, node] = /export (MALLOC.*)\n +exec (node .+) "\$program"/.exec(startProgram)!;
+  return `${environment} ${node} ${program} ${bundle} ${into} ${payload.version} ${payload.publicKey} ${from} ${decoder}`;
 }
 
 /** What a careful shell script would do, as the updater of old did without the care. */

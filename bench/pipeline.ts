@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Decoder } from '../daemon/box/decode.ts';
+import { keepHeapSmall } from '../daemon/small-heap.ts';
 import { childWorker } from '../daemon/work/child.ts';
 
 const [bundle, folder, version, keyFile, from, decoder] = process.argv.slice(2) as [
@@ -37,6 +38,7 @@ const judged = {
   ...(decoder ? { decoder } : {}),
 };
 
+keepHeapSmall();
 await mkdir(folder, { mode: 0o700 });
 const worker = childWorker(bundle);
 if (from.startsWith('http')) {

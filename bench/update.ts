@@ -24,8 +24,8 @@ export function ourWay({ repo, folder }: Setting, payload: Payload, from: string
   const bundle = join(repo, 'dist/opq-updater.js');
   const into = fresh(folder);
   // As the daemon is started, in whose place it stands.
-  const [, environment, node] = /export (MALLOC.*)\n +exec (node .+) "\$program"/.exec(startProgram)!;
-  return `${environment} ${node} ${program} ${bundle} ${into} ${payload.version} ${payload.publicKey} ${from} ${decoder}`;
+  const [, environment] = /export (MALLOC.*)/.exec(startProgram)!;
+  return `${environment} node ${program} ${bundle} ${into} ${payload.version} ${payload.publicKey} ${from} ${decoder}`;
 }
 
 /** What a careful shell script would do, as the updater of old did without the care. */

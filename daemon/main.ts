@@ -59,6 +59,7 @@ async function runDaemon(args: string[]): Promise<number> {
   const { startDaemon } = await import('./daemon.ts');
   const { childWorker } = await import('./work/child.ts');
   const { keepBeating } = await import('./heartbeat.ts');
+  const { giveBackMemory } = await import('./small-heap.ts');
   const { socketsFromSystemd } = await import('./control/activation.ts');
   const places = placesUnder(resolve(values.root ?? process.env.OPQ_UPDATER_ROOT ?? '/'));
   const box = await chooseBox(values.box, places);
@@ -84,14 +85,6 @@ async function runDaemon(args: string[]): Promise<number> {
   // Whatever runs is in the journal; waiting for it would only delay a shutdown.
   process.exit(0);
 }
-
-/** V8 collects when it needs room, which at rest is never: what the start and each update took would stay. */
-function giveBackMemory(): void {
-  for (const timer of [setTimeout(collect, 10_000), setInterval(collect, 3600_000)]) timer.unref();
-}
-
-/** Only started as systemd does it, there is such a function. */
-const collect = () => globalThis.gc?.();
 
 async function chooseBox(kind: string | undefined, places: Places): Promise<Box> {
   const make = kind !== undefined && Object.hasOwn(boxes, kind) ? boxes[kind] : undefined;

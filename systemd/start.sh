@@ -49,11 +49,10 @@ if [ "${1:-}" = ui ]; then
     page=${program%/*}/opq-updater-ui.js
     # A release may bring an updater without one.
     [ -f "$page" ] || page=$factory/opq-updater-ui.js
-    exec node --max-semi-space-size=1 --optimize-for-size "$page" "$@"
+    exec node "$page" "$@"
 fi
-# What comes and goes in the daemon, which is there for months, gives its memory back: of glibc and of V8.
+# What comes and goes in the daemon, which is there for months, gives its memory back. Flags of V8 it sets by itself.
 if [ "${1:-}" = daemon ]; then
     export MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_MMAP_THRESHOLD_=65536
-    exec node --max-semi-space-size=1 --optimize-for-size --expose-gc "$program" "$@"
 fi
 exec node "$program" "$@"

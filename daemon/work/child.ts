@@ -19,10 +19,7 @@ export function childWorker(script: string): Worker {
     child = undefined;
   };
   const start = () => {
-    // What streams past is not on the heap: the room that Node gives to young objects would only fill the memory, and
-    // what became garbage of a package with many files is to go soon.
-    const execArgv = ['--max-semi-space-size=1', '--optimize-for-size'];
-    const started = fork(script, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv });
+    const started = fork(script, ['worker'], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const forget = () => {
       if (child === started) child = undefined;
     };

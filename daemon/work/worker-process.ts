@@ -1,11 +1,13 @@
 import { faultOf } from '../../protocol/control.ts';
 import { asUpdateError } from '../../protocol/errors.ts';
 import type { Progress } from '../../protocol/views.ts';
+import { keepHeapSmall } from '../small-heap.ts';
 import type { Message, Request } from './child.ts';
 import { type Memory, tasks } from './tasks.ts';
 
 /** The child's main: runs what it is sent. Ends when its parent does, whatever it is doing. */
 export async function runWorker(): Promise<number> {
+  keepHeapSmall();
   const memory: Memory = { verified: undefined };
   const send = (message: Message) => process.connected && process.send?.(message);
   process.on('message', async ({ task, input }: Request) => {

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { errorCodes } from '../../protocol/error-codes.ts';
 import { asUpdateError, UpdateError } from '../../protocol/errors.ts';
 import { createApp } from './app.ts';
@@ -59,6 +60,9 @@ async function main(): Promise<void> {
   };
   const app = createApp(site, namesOf(hostname(), settings.host_names), (line) => console.error(line));
   const server = await listen(app.callback(), where(options), settings);
+  // Not on the command line: Node's own modules come compiled, but for V8's own flags alone.
+  setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--optimize-for-size');
   console.log(`opq-updater-ui listening on ${urlOf(server, https)}`);
 
   const end = async () => {

@@ -20,9 +20,12 @@ let clock: { aheadMs: number };
 let traffic: ReturnType<typeof countTraffic>;
 /** Requests that were not answered from memory. */
 let made: string[];
+/** Before an answer that was made is given. */
+let beforeGiven: () => Promise<unknown>;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'opq-updates-'));
+  beforeGiven = async () => {};
   [lines, made, clock, traffic] = [[], [], { aheadMs: 0 }, countTraffic()];
   await publish(old);
   // The folder rests: what it holds may be remembered.
@@ -35,7 +38,7 @@ beforeEach(async () => {
       log: (line) => void lines.push(line),
       layer: (ctx: Context, next: Next) => {
         made.push(`${ctx.method} ${ctx.url}`);
-        return next();
+        return next().then(beforeGiven);
       },
       traffic,
     },
@@ -138,7 +141,7 @@ describe('what is remembered', () => {
 
   it('is forgotten a second later, for a disk that tells of no change', async () => {
     await answers();
-    clock.aheadMs = 999;
+    clock.aheadMs = 499;
     await answers();
     expect(made).toHaveLength(3);
     clock.aheadMs = 1000;
@@ -147,6 +150,48 @@ describe('what is remembered', () => {
     clock.aheadMs = -1000;
     await answers();
     expect(made).toHaveLength(9);
+  });
+
+  it('is made anew by one who asks when half of that is over, while all others still get it', async () => {
+    await says('/version');
+    clock.aheadMs = 500;
+    let given = () => {};
+    beforeGiven = () => new Promise<void>((resolve) => (given = resolve));
+    const renewer = says('/version');
+    await expect.poll(() => made).toHaveLength(2);
+    for (let i = 0; i < 5; i++) expect(await says('/version')).toBe(`200 ${old}`);
+    given();
+    expect(await renewer).toBe(`200 ${old}`);
+    clock.aheadMs = 999;
+    await says('/version');
+    expect(made).toHaveLength(2);
+  });
+
+  it('is forgotten at its time when who was to make it anew gets no answer', async () => {
+    await says('/version');
+    clock.aheadMs = 500;
+    beforeGiven = () => Promise.reject(new Error('a bad disk'));
+    expect((await ask(server.url, '/version')).status).toBe(500);
+    await says('/version');
+    expect(made).toHaveLength(2);
+    clock.aheadMs = 1000;
+    beforeGiven = async () => {};
+    await says('/version');
+    expect(made).toHaveLength(3);
+  });
+
+  it('is not what was read before a change, when one came while it was made anew', async () => {
+    await says('/version');
+    clock.aheadMs = 500;
+    beforeGiven = async () => {
+      await publish(fresh);
+      await utimes(dir, 1_600_000_100, 1_600_000_100);
+      // That of the change is told by then.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    };
+    expect(await says('/version')).toBe(`200 ${old}`);
+    beforeGiven = async () => {};
+    expect(await says('/version')).toBe(`200 ${fresh}`);
   });
 
   it('is forgotten when another folder takes the place of this one, and when there is none', async () => {

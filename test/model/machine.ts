@@ -29,6 +29,16 @@ const never = new Promise<never>(() => {});
 const versionPath = '/usr/local/box-config-daemon/VERSION';
 const programPath = '/usr/local/box-config-daemon/run.sh';
 
+/** Of a daemon that died here, a call may still be in the hands of Node's threads, and put one more file there. */
+export function removeTree(path: string, tries = 5): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    if (tries === 1 || (error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+    removeTree(path, tries - 1);
+  }
+}
+
 export type Machine = ReturnType<typeof newMachine>;
 
 /**
@@ -242,7 +252,7 @@ export function newMachine(root: string) {
         shutdown = ended === 'cut' ? 'cut' : 'orderly';
         stopped = new Set();
         clocks.upMs = 0;
-        rmSync(places.run, { recursive: true, force: true });
+        removeTree(places.run);
       }
       ended = undefined;
       const mine = life;

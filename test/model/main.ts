@@ -1,12 +1,13 @@
 /** Stories of random events, each lived by a whole updater: none may end in a box that is broken or stuck for good. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { anEvent } from './events.ts';
+import { removeTree } from './machine.ts';
 import { live } from './story.ts';
 
 const { values } = parseArgs({
@@ -55,7 +56,7 @@ async function part(): Promise<number> {
     try {
       boots += await live(root, values.guard, events);
     } finally {
-      rmSync(root, { recursive: true, force: true });
+      removeTree(root);
     }
   });
   const outcome = await fc.check(story, { seed: Number(values.seed), numRuns: Number(values.stories) });

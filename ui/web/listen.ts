@@ -25,8 +25,6 @@ export async function listen(answer: RequestListener, where: Where, settings: Pa
   // Bodies have times of their own: one of an upload takes as long as it takes.
   server.requestTimeout = 0;
   server.keepAliveTimeout = 10_000;
-  server.maxRequestsPerSocket = 50;
-  server.on('dropRequest', (_, socket) => socket.destroy());
   const busy = new WeakSet<Socket>();
   server.on('request', (request, response) => {
     const { socket } = request;

@@ -110,6 +110,10 @@ describe.runIf(engine !== undefined)('With a queue on a Redis server', () => {
     const { child, ended } = workers.find(
       (worker) => worker.child.exitCode === null && worker.child.signalCode === null,
     )!;
+    // An image is answered with as soon as it is there, a moment before the queue knows that its build is over.
+    await expect
+      .poll(async () => (await shop.attended.numbers()).queue, { timeout: 50_000 })
+      .toMatchObject({ queued: 0, running: 0 });
     child.kill('SIGSTOP');
     const replies = [];
     for (let i = 0; i < 8; i++) replies.push(await ask({ packages: ['triggering'], defaults: `{"box_id":${i}}` }));

@@ -49,6 +49,6 @@ for program in main pipeline; do
         --banner:js="import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"
 done
 cd "$from"
-# With the first, Node reads a file of certificates at each start, which takes it as long as all the rest; no box has it.
+# The first has Node read a file of certificates at each start, for longer than all the rest takes; no box has it.
 unset NODE_EXTRA_CA_CERTS NODE_OPTIONS
 exec node "$cache/main.mjs" "$repo" "$cache" "$@"

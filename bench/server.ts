@@ -115,10 +115,9 @@ async function underSlowReaders(url: string, large: string, small: string, pid: 
   // What arrives is for nobody.
   const buffer = Buffer.alloc(20_000);
   for (let n = 0; n < slowReaders; n++) {
-    const again = () => setTimeout(() => socket.resume(), 200);
     const callback = () => {
-      again();
-      return false; // reads no more
+      setTimeout(() => socket.resume(), 200);
+      return false; // reads no more until then
     };
     const socket = connect({ host: hostname, port: Number(port), onread: { buffer, callback } });
     socket.on('error', () => {});

@@ -92,9 +92,12 @@ export function hotAnswers(dir: string, nowMs: () => number, told: Told) {
     const before = memories.get(memory.url);
     if (before === memory) return;
     // What was changed while it was read is nothing to be kept.
-    const old = memory.over || !kept ? memory : before;
-    if (old) forget(old);
-    if (old !== memory) memories.set(memory.url, memory);
+    if (memory.over || !kept) {
+      forget(memory);
+    } else {
+      if (before) forget(before);
+      memories.set(memory.url, memory);
+    }
   }
 
   return {

@@ -16,46 +16,61 @@ const readFiles: Readonly<Record<string, number>> = {
 };
 
 /**
- * Whether the content of this entry is to be kept in memory.
- * @throws UpdateError ARCHIVE_REFUSED when it should be and is too large or a folder
+ * What makes an archive an update package: its VERSION, a script to install it, and what it says of itself. `begin` is
+ * told of every entry once; what it gives, if anything, has to get the bytes of that entry.
+ * @throws UpdateError ARCHIVE_REFUSED | VERSION_MISMATCH, from both
  */
-export function keptContent(name: string | undefined, kind: 'file' | 'folder', sizeBytes: number): boolean {
-  if (name === undefined || !Object.hasOwn(readFiles, name)) return false;
+export function contentCheck(expectedVersion: number) {
+  const read = new Map<string, Buffer>();
+  const programs = new Set<string>();
+  let script: ArchiveEntry | undefined;
+  let entryCount = 0;
+  let fileCount = 0;
+  let unpackedBytes = 0;
+  return {
+    begin(entry: ArchiveEntry): ((bytes: Buffer) => void) | undefined {
+      const { kind, name, sizeBytes } = entry;
+      entryCount++;
+      unpackedBytes += sizeBytes;
+      if (name === installScriptName) script = entry;
+      if (kind === 'file') fileCount++;
+      if (kind === 'file' && name.endsWith(`/${updaterProgram}`)) programs.add(name);
+      return isRead(entry) ? (bytes) => void read.set(name, bytes) : undefined;
+    },
+    end(): ArchiveContent {
+      mustInstall(script);
+      const bytes = read.get(updateJsonName);
+      const updateJson = bytes && parseUpdateJson(bytes);
+      mustHoldUpdater(programs, updateJson);
+      const promised = updateJson?.unpacked_bytes ?? unpackedBytes;
+      if (unpackedBytes > promised) {
+        throw refused(updateJsonName, `says that the release has ${promised} bytes, found ${unpackedBytes}`);
+      }
+      const version = versionInside(read.get(versionFileName), expectedVersion);
+      return { version, entryCount, fileCount, unpackedBytes, updateJson };
+    },
+  };
+}
+
+/** Whether the content of this entry is to be kept in memory. */
+function isRead({ kind, name, sizeBytes }: ArchiveEntry): boolean {
+  if (!Object.hasOwn(readFiles, name)) return false;
   const maxBytes = readFiles[name]!;
   if (kind !== 'file') throw refused(name, 'should be a file, found a folder');
   if (sizeBytes > maxBytes) throw refused(name, `should have ${maxBytes} bytes at most, found ${sizeBytes}`);
   return true;
 }
 
-/**
- * What makes an archive an update package: its VERSION, a script to install it, and what it says of itself.
- * @throws UpdateError ARCHIVE_REFUSED | VERSION_MISMATCH
- */
-export function packageContent(
-  entries: readonly ArchiveEntry[],
-  kept: ReadonlyMap<string, Buffer>,
-  expectedVersion: number,
-): Omit<ArchiveContent, 'entries'> {
-  const script = entries.find(({ name }) => name === installScriptName);
-  if (script?.kind !== 'file' || script.sizeBytes === 0) {
-    const found = script === undefined ? 'is missing' : script.kind === 'file' ? 'is empty' : 'is a folder';
-    throw refused(installScriptName, `${found}; the box would not know how to install the release`);
-  }
-  const bytes = kept.get(updateJsonName);
-  const updateJson = bytes && parseUpdateJson(bytes);
-  mustHoldUpdater(entries, updateJson);
-  const unpackedBytes = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const promised = updateJson?.unpacked_bytes ?? unpackedBytes;
-  if (unpackedBytes > promised) {
-    throw refused(updateJsonName, `says that the release has ${promised} bytes, found ${unpackedBytes}`);
-  }
-  return { version: versionInside(kept.get(versionFileName), expectedVersion), updateJson, unpackedBytes };
+function mustInstall(script: ArchiveEntry | undefined): void {
+  if (script?.kind === 'file' && script.sizeBytes > 0) return;
+  const found = script === undefined ? 'is missing' : script.kind === 'file' ? 'is empty' : 'is a folder';
+  throw refused(installScriptName, `${found}; the box would not know how to install the release`);
 }
 
-function mustHoldUpdater(entries: readonly ArchiveEntry[], { updater }: UpdateJson = {}): void {
+function mustHoldUpdater(programs: ReadonlySet<string>, { updater }: UpdateJson = {}): void {
   if (!updater) return;
   const program = `${updater.path}/${updaterProgram}`;
-  if (entries.some(({ name, kind }) => name === program && kind === 'file')) return;
+  if (programs.has(program)) return;
   throw refused(program, 'is missing, though update.json says that the release brings the updater');
 }
 

@@ -1,4 +1,4 @@
-import { keptContent, packageContent } from './archive-content.ts';
+import { contentCheck } from './archive-content.ts';
 import { corrupt, refused } from './archive-errors.ts';
 import { type Cursor, cursor, feed, type Walk } from './archive-feed.ts';
 import { decodeHeader, fieldName, headerBytes, isZeroBlock, type TarHeader } from './archive-header.ts';
@@ -7,8 +7,7 @@ import { checkGlobalPax, maxPaxBytes, type PaxFacts, readLongName, readPax } fro
 import type { UpdateJson } from './update-json.ts';
 
 /**
- * The door for update packages: a decoded (plain) tar goes in as bytes, a list of clean entries or an UpdateError
- * comes out. This is the only tar parser of the system: who unpacks is told each entry by it and never looks at a
+ * The door for update packages: a decoded (plain) tar goes in as bytes, clean entries or an UpdateError come out. This is the only tar parser of the system: who unpacks is told each entry by it and never looks at a
  * header, so there is no second parser to see another archive in the same bytes.
  * Files and folders only; the rules and the attacks behind them: rows 20 to 27 of the threat table.
  */
@@ -34,11 +33,18 @@ export interface ArchiveEntry {
 export interface ArchiveContent {
   /** From the VERSION file inside; equal to the version that was expected. */
   readonly version: number;
-  /** In the order of the archive. */
-  readonly entries: readonly ArchiveEntry[];
+  /** Files and folders that the archive lists; the top folder does not count. */
+  readonly entryCount: number;
+  readonly fileCount: number;
   /** Sum of the file sizes. */
   readonly unpackedBytes: number;
   readonly updateJson: UpdateJson | undefined;
+}
+
+/** With its list, for who wants it: a package of many small files has one of megabytes. */
+export interface ListedContent extends ArchiveContent {
+  /** In the order of the archive. */
+  readonly entries: readonly ArchiveEntry[];
 }
 
 /** Who keeps the content while it streams past. What it was given counts for nothing until the whole is judged. */
@@ -51,8 +57,19 @@ export interface ArchiveSink {
   end(): void;
 }
 
+const nobody: ArchiveSink = { begin() {}, content() {}, end() {} };
+
+/** A sink that lists every entry it is told of before `sink` gets it. */
+export const listing = (entries: ArchiveEntry[], sink = nobody): ArchiveSink => ({
+  ...sink,
+  begin(entry) {
+    entries.push(entry);
+    sink.begin(entry);
+  },
+});
+
 /**
- * Judges a decoded update package while it streams past; keeps headers, VERSION and update.json in memory, no more.
+ * Judges a decoded update package while it streams past; keeps names, VERSION and update.json in memory, no more.
  * Shape: `push` every chunk in order, then `end` once. After a refusal every further call throws the same error.
  * @param expectedVersion the version that was offered; the top folder and VERSION must say the same
  * @param sink gets every entry with its content, in the order of the archive
@@ -61,7 +78,7 @@ export interface ArchiveSink {
 export function readArchive(
   expectedVersion: number,
   limits: ArchiveLimits,
-  sink: ArchiveSink = { begin() {}, content() {}, end() {} },
+  sink = nobody,
 ): { push(chunk: Uint8Array): void; end(): ArchiveContent } {
   return feed(walk(expectedVersion, limits, sink), limits.maxUnpackedBytes, sink.content);
 }
@@ -69,8 +86,7 @@ export function readArchive(
 function* walk(expectedVersion: number, limits: ArchiveLimits, sink: ArchiveSink): Walk<ArchiveContent> {
   const at = cursor();
   const names = nameTree(expectedVersion, limits.maxEntries);
-  const entries: ArchiveEntry[] = [];
-  const kept = new Map<string, Buffer>();
+  const check = contentCheck(expectedVersion);
   for (;;) {
     const member = yield* nextMember(at);
     if (member === undefined) break;
@@ -81,13 +97,12 @@ function* walk(expectedVersion: number, limits: ArchiveLimits, sink: ArchiveSink
     const name = names.add(member.name, kind);
     const mode = kind === 'folder' ? (member.mode & 0o755) | 0o700 : (member.mode & 0o755) | 0o600;
     if (name !== undefined) {
-      const isKept = keptContent(name, kind, sizeBytes);
       const entry: ArchiveEntry = { kind, name, mode, sizeBytes };
-      entries.push(entry);
+      const keep = check.begin(entry);
       sink.begin(entry);
-      if (isKept) {
+      if (keep) {
         const bytes = yield* at.take(sizeBytes);
-        kept.set(name, bytes);
+        keep(bytes);
         sink.content(bytes);
       } else yield* at.pass(sizeBytes);
       sink.end();
@@ -95,7 +110,7 @@ function* walk(expectedVersion: number, limits: ArchiveLimits, sink: ArchiveSink
     yield* at.skip(padding(sizeBytes));
   }
   yield* zerosToTheEnd();
-  return { ...packageContent(entries, kept, expectedVersion), entries };
+  return check.end();
 }
 
 interface Member {

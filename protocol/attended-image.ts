@@ -1,4 +1,4 @@
-import type { ArchiveContent } from './archive.ts';
+import type { ListedContent } from './archive.ts';
 import { installScriptName, updateJsonName, versionFileName } from './archive-content.ts';
 import { componentDigest, type TreeRow } from './component.ts';
 import type { Component, ComponentIndex, VerifiedIndex } from './component-index.ts';
@@ -79,7 +79,7 @@ export interface ProvenImage {
  * @throws UpdateError COMPONENT_REFUSED | HARDWARE_MISMATCH
  */
 export function proveImage(
-  content: ArchiveContent,
+  content: ListedContent,
   sha256Of: (name: string) => string,
   index: VerifiedIndex,
   hardware: string,
@@ -121,7 +121,7 @@ function mustSayNoMore(updateJson: UpdateJson | undefined): UpdateJson & { compo
   return { components, hardware, updater };
 }
 
-function treesOf({ entries }: ArchiveContent, sha256Of: (name: string) => string): Map<string, TreeRow[]> {
+function treesOf({ entries }: ListedContent, sha256Of: (name: string) => string): Map<string, TreeRow[]> {
   const trees = new Map<string, TreeRow[]>();
   for (const { kind, name, mode, sizeBytes } of entries) {
     const slash = name.indexOf('/');

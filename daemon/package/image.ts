@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ArchiveEntry } from '../../protocol/archive.ts';
 import { attendedInstallScript, proveImage } from '../../protocol/attended-image.ts';
 import { verifyIndex } from '../../protocol/component-index.ts';
 import { UpdateError } from '../../protocol/errors.ts';
@@ -30,11 +31,12 @@ export async function verifyImage(
 ): Promise<VerifiedPackage> {
   const proof = job.image;
   if (proof === undefined) throw new UpdateError('INTERNAL', 'There is nothing to prove the image by.');
-  const pack = await verify(job, report).catch(async (error) => {
+  const entries: ArchiveEntry[] = [];
+  const pack = await verify(job, report, entries).catch(async (error) => {
     throw (await isAsAnnounced(error, job)) ? builderUnknown(error) : error;
   });
   try {
-    await prove(pack, proof);
+    await prove(pack, entries, proof);
     return { ...pack, script: attendedInstallScript };
   } catch (error) {
     pack.staged?.discard();
@@ -42,7 +44,11 @@ export async function verifyImage(
   }
 }
 
-async function prove({ content, staged }: VerifiedPackage, { indexPath, trust, wanted }: ImageProof): Promise<void> {
+async function prove(
+  { content, staged }: VerifiedPackage,
+  entries: readonly ArchiveEntry[],
+  { indexPath, trust, wanted }: ImageProof,
+): Promise<void> {
   const [bytes, signature] = await Promise.all([readIfThere(indexPath), readIfThere(`${indexPath}.sig`)]);
   if (bytes === undefined || signature === undefined) {
     throw new UpdateError('NOT_FOUND', `The component index ${indexPath} is not there any more.`);
@@ -51,7 +57,7 @@ async function prove({ content, staged }: VerifiedPackage, { indexPath, trust, w
   const index = verifyIndex(Buffer.from(bytes), signature, keys, trust.nowS);
   if (staged === null) throw new UpdateError('INTERNAL', 'The image was judged without its files.');
   const sha256Of = (name: string) => fileDigest(join(staged.path, name));
-  const { components, hasDefaults } = proveImage(content, sha256Of, index, mustKnow(trust.hardware));
+  const { components, hasDefaults } = proveImage({ ...content, entries }, sha256Of, index, mustKnow(trust.hardware));
   if (hasDefaults) {
     throw new UpdateError(
       'COMPONENT_REFUSED',

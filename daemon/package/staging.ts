@@ -5,6 +5,7 @@ import {
   type ArchiveEntry,
   type ArchiveLimits,
   type ArchiveSink,
+  listing,
   readArchive,
 } from '../../protocol/archive.ts';
 import { UpdateError } from '../../protocol/errors.ts';
@@ -114,6 +115,7 @@ export function openStaging(path: string, reserveBytes: number): Staging {
 /**
  * Judges a decoded archive while it arrives; each entry is written as soon as it is judged.
  * @param staged null = it is only judged
+ * @param entries gets the list of them, for who wants it
  * @throws UpdateError ARCHIVE_CORRUPT | ARCHIVE_REFUSED | VERSION_MISMATCH | DISK_FULL; what is staged is the caller's to discard
  */
 export async function judgeArchive(
@@ -121,8 +123,10 @@ export async function judgeArchive(
   version: number,
   limits: ArchiveLimits,
   staged: Staging | null,
+  entries?: ArchiveEntry[],
 ): Promise<{ readonly content: ArchiveContent; readonly decodedBytes: number }> {
-  const archive = staged ? readArchive(version, limits, staged) : readArchive(version, limits);
+  const sink = staged ?? undefined;
+  const archive = readArchive(version, limits, entries ? listing(entries, sink) : sink);
   let decodedBytes = 0;
   for await (const chunk of decoded) {
     // The modes are those of the archive, whatever is usual here. Nothing else runs until it is put back.

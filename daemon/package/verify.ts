@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import type { ArchiveContent } from '../../protocol/archive.ts';
+import type { ArchiveContent, ArchiveEntry } from '../../protocol/archive.ts';
 import { oneBzip2Stream } from '../../protocol/bzip2.ts';
 import type { ChannelName } from '../../protocol/channel-keys.ts';
 import { UpdateError } from '../../protocol/errors.ts';
@@ -51,11 +51,12 @@ export interface VerifiedPackage {
 
 /**
  * Verifies a package: signature first, through one open handle; then the archive, decoded once through the same.
+ * @param entries gets the list of what is in it, for who wants it
  * @throws UpdateError SIGNATURE_INVALID, SIGNATURE_MISSING, ARCHIVE_CORRUPT, ARCHIVE_REFUSED, VERSION_MISMATCH,
  *   DISK_FULL
  */
-export const verify = (job: VerifyJob, report: Report): Promise<VerifiedPackage> =>
-  verifyBy((packed) => verifySignature(packed, job, report), job);
+export const verify = (job: VerifyJob, report: Report, entries?: ArchiveEntry[]): Promise<VerifiedPackage> =>
+  verifyBy((packed) => verifySignature(packed, job, report), job, entries);
 
 type Report = (done: number, total: number) => void;
 
@@ -63,6 +64,7 @@ type Report = (done: number, total: number) => void;
 export async function verifyBy(
   prove: (packed: FileHandle) => Promise<{ sha256: string; signer: Signer }>,
   job: VerifyJob,
+  entries?: ArchiveEntry[],
 ): Promise<VerifiedPackage> {
   const packed = await openRegular(job.path);
   try {
@@ -70,7 +72,7 @@ export async function verifyBy(
     const staged = job.stagingPath === null ? null : openStaging(job.stagingPath, job.reserveBytes);
     try {
       const decoded = decode(packed, job.decoder ?? (await bestDecoder()));
-      const { content, decodedBytes } = await judgeArchive(decoded, job.version, job, staged);
+      const { content, decodedBytes } = await judgeArchive(decoded, job.version, job, staged, entries);
       return { sha256, signer, content, staged, decodedBytes, script: null };
     } catch (error) {
       staged?.discard();

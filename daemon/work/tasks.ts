@@ -152,7 +152,7 @@ export const tasks: Tasks = {
       signedBy: `${signer.kind} ${signer.fingerprint}`,
       decodedBytes,
       unpackedBytes: content.unpackedBytes,
-      entryCount: content.entries.length,
+      entryCount: content.entryCount,
       hardware: updateJson.hardware ?? null,
       services: updateJson.services ?? [],
       writablePaths: updateJson.writable_paths ?? [],

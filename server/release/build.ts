@@ -69,7 +69,7 @@ An updater is asked for its version, which has to be the one that update.json sa
       await mustNotDiffer(path, built.sha256);
       return built;
     });
-    const files = judged.entries.filter(({ kind }) => kind === 'file').length;
+    const { fileCount: files } = judged;
     return {
       text: `${path}\n${sizeText(sizeBytes)} packed, ${sizeText(judged.unpackedBytes)} in ${counted(files, 'file')}\nsha256 ${sha256}`,
       json: { package: path, version, size: sizeBytes, sha256, files, unpacked_bytes: judged.unpackedBytes },

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import type { ArchiveContent, ArchiveEntry } from '../../protocol/archive.ts';
+import type { ArchiveEntry, ListedContent } from '../../protocol/archive.ts';
 import { errorCodes } from '../../protocol/error-codes.ts';
 import { UpdateError } from '../../protocol/errors.ts';
 import type { PublicKey } from '../../protocol/keys.ts';
@@ -33,7 +33,7 @@ package is used, if there is one. The exit code is 0 when a box with these keys 
     const keys = await Promise.all(paths.map(readPublicKey));
     return withPackage(path, async (file) => {
       const signer = await attempt(() => signerAmong(() => signerOf(file, keys), keys));
-      const content = await attempt(() => judgePackage(file.chunks(), version));
+      const content = await attempt(() => listedContent(file.chunks(), version));
       const { sizeBytes, sha256 } = await digest(file);
       // In the order of a box: what is not signed is not even unpacked.
       const reason = signer.error ?? content.error;
@@ -62,6 +62,12 @@ package is used, if there is one. The exit code is 0 when a box with these keys 
   },
 });
 
+async function listedContent(chunks: AsyncIterable<Uint8Array>, version: number): Promise<ListedContent> {
+  const entries: ArchiveEntry[] = [];
+  const content = await judgePackage(chunks, version, null, entries);
+  return { ...content, entries };
+}
+
 /** A missing signature is said as such, also when there is no key to check one with. */
 async function signerAmong(signer: () => Promise<PublicKey>, keys: readonly PublicKey[]): Promise<PublicKey> {
   try {
@@ -88,12 +94,20 @@ async function attempt<T>(work: () => Promise<T>): Promise<Attempt<T>> {
 
 const reasonText = ({ code, message }: UpdateError) => `${code} ${message}`;
 
-function contentRows({ entries, unpackedBytes, updateJson }: ArchiveContent): [string, string | undefined][] {
+function contentRows({
+  entries,
+  unpackedBytes,
+  fileCount,
+  entryCount,
+  updateJson,
+}: ListedContent): [string, string | undefined][] {
   const files = entries.filter(({ kind }) => kind === 'file');
-  const folders = entries.length - files.length;
   const components = Object.entries(updateJson?.components ?? {}).map(([name, version]) => `${name} ${version}`);
   return [
-    ['unpacked', `${sizeText(unpackedBytes)} in ${counted(files.length, 'file')} and ${counted(folders, 'folder')}`],
+    [
+      'unpacked',
+      `${sizeText(unpackedBytes)} in ${counted(fileCount, 'file')} and ${counted(entryCount - fileCount, 'folder')}`,
+    ],
     ['holds', topLevel(files).join('\n')],
     ['hardware', updateJson?.hardware && printable(updateJson.hardware.join(', '))],
     ['components', printable(components.join(', '))],
@@ -115,7 +129,7 @@ function topLevel(files: readonly ArchiveEntry[]): string[] {
   return [...sizes].sort().map(([item, bytes]) => `${item} (${sizeText(bytes)})`);
 }
 
-const contentJson = ({ entries, unpackedBytes, updateJson }: ArchiveContent) => ({
+const contentJson = ({ entries, unpackedBytes, updateJson }: ListedContent) => ({
   unpacked_bytes: unpackedBytes,
   update_json: updateJson ?? null,
   entries: entries.map(({ kind, name, mode, sizeBytes }) => ({

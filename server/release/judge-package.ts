@@ -1,6 +1,6 @@
 import { judgeArchive, type Staging } from '../../daemon/package/staging.ts';
 import { undoablePaths } from '../../daemon/writable.ts';
-import { type ArchiveContent, defaultArchiveLimits } from '../../protocol/archive.ts';
+import { type ArchiveContent, type ArchiveEntry, defaultArchiveLimits } from '../../protocol/archive.ts';
 import { oneBzip2Stream } from '../../protocol/bzip2.ts';
 import { judgeConfig } from '../../protocol/config.ts';
 import { UpdateError } from '../../protocol/errors.ts';
@@ -15,12 +15,14 @@ export const maxPackageBytes = 512 * 1024 ** 2;
  * @param chunks the package; the reader may stop early when it is refused
  * @param version that the file name says
  * @param staged gets its files; counts for nothing before the end
+ * @param entries gets the list of them, likewise
  * @throws UpdateError ARCHIVE_CORRUPT | ARCHIVE_REFUSED | VERSION_MISMATCH | PATH_NOT_UNDOABLE
  */
 export async function judgePackage(
   chunks: AsyncIterable<Uint8Array>,
   version: number,
   staged: Staging | null = null,
+  entries?: ArchiveEntry[],
 ): Promise<ArchiveContent> {
   const stream = oneBzip2Stream();
   const size = sizeCheck();
@@ -28,7 +30,7 @@ export async function judgePackage(
     size(chunk);
     stream.push(chunk);
   });
-  const { content } = await judgeArchive(unpacked(watched), version, defaultArchiveLimits, staged);
+  const { content } = await judgeArchive(unpacked(watched), version, defaultArchiveLimits, staged, entries);
   stream.end();
   return undoable(content);
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type ArchiveLimits, defaultArchiveLimits, readArchive } from '../../protocol/archive.ts';
 import { errorOf } from '../support/error-of.ts';
+import { listArchive } from '../support/kept-archive.ts';
 import {
-  feedAll,
   longNameRow,
   magics,
   packageRows,
@@ -13,8 +13,7 @@ import {
   testTop as top,
 } from '../support/tar-bytes.ts';
 
-const read = (bytes: Buffer, limits: ArchiveLimits = defaultArchiveLimits) =>
-  feedAll(readArchive(testVersion, limits), bytes);
+const read = (bytes: Buffer, limits: ArchiveLimits = defaultArchiveLimits) => listArchive(bytes, limits);
 const readWith = (...more: TarRow[]) => read(tarBytes(packageRows(...more)));
 const at = (name: string) => `${top}/${name}`;
 /** The rows of a good package with this one in place of its own. */

@@ -1,23 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ArchiveContent, defaultArchiveLimits, readArchive } from '../../protocol/archive.ts';
+import type { ListedContent } from '../../protocol/archive.ts';
 import { UpdateError } from '../../protocol/errors.ts';
+import { listArchive } from '../support/kept-archive.ts';
 import {
-  feedAll,
   longNameRow,
   magics,
   packageRows,
   paxRow,
   type TarRow,
   tarBytes,
-  testVersion,
   testTop as top,
 } from '../support/tar-bytes.ts';
 
 /** What a reader says, as a value: the content or the code. Anything but an UpdateError is thrown on. */
-function verdict(bytes: Buffer, chunkBytes?: number): ArchiveContent | string {
+function verdict(bytes: Buffer, chunkBytes?: number): ListedContent | string {
   try {
-    return feedAll(readArchive(testVersion, defaultArchiveLimits), bytes, chunkBytes);
+    return listArchive(bytes, undefined, { chunkBytes });
   } catch (error) {
     if (error instanceof UpdateError) return error.code;
     throw error;

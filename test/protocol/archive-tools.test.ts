@@ -3,10 +3,10 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { defaultArchiveLimits, readArchive } from '../../protocol/archive.ts';
+import { defaultArchiveLimits } from '../../protocol/archive.ts';
 import { errorOf } from '../support/error-of.ts';
-import { keptArchive } from '../support/kept-archive.ts';
-import { feedAll, testVersion, testTop as top } from '../support/tar-bytes.ts';
+import { keptArchive, listArchive } from '../support/kept-archive.ts';
+import { testVersion, testTop as top } from '../support/tar-bytes.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'opq-archive-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -38,7 +38,7 @@ function tree(folder: string, files: Record<string, string | null>): string {
 const plain = tree('plain', plainFiles);
 const long = tree('long', longFiles);
 
-const read = (bytes: Buffer) => feedAll(readArchive(testVersion, defaultArchiveLimits), bytes);
+const read = (bytes: Buffer) => listArchive(bytes);
 const tar = (cwd: string, ...args: string[]) =>
   execFileSync('tar', ['-cf', '-', ...args], { cwd, maxBuffer: 2 ** 26, stdio: ['ignore', 'pipe', 'ignore'] });
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { defaultArchiveLimits, readArchive } from '../../protocol/archive.ts';
+import { defaultArchiveLimits } from '../../protocol/archive.ts';
 import { configKeys } from '../../protocol/config-keys.ts';
-import { keptArchive } from '../support/kept-archive.ts';
+import { keptArchive, listArchive } from '../support/kept-archive.ts';
 import {
-  feedAll,
   longNameRow,
   magics,
   packageRows,
@@ -14,7 +13,7 @@ import {
   testTop as top,
 } from '../support/tar-bytes.ts';
 
-const read = (bytes: Buffer) => feedAll(readArchive(testVersion, defaultArchiveLimits), bytes);
+const read = (bytes: Buffer) => listArchive(bytes);
 const readWith = (...more: TarRow[]) => read(tarBytes(packageRows(...more)));
 const names = (content: ReturnType<typeof read>) => content.entries.map(({ name }) => name);
 const at = (name: string) => `${top}/${name}`;

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { ArchiveContent } from '../../../protocol/archive.ts';
+import type { ListedContent } from '../../../protocol/archive.ts';
 import { keptArchive } from '../../support/kept-archive.ts';
 import { longNameRow, magics, packageRows, paxRow, type TarRow, tarBytes, testVersion, testTop as top } from '../../support/tar-bytes.ts'; // biome-ignore format: one line
 import { mutate } from '../mutate.ts';
@@ -154,7 +154,7 @@ function mustBeEqual(ours: Tree, theirs: Tree): void {
 
 const brief = (what: string | undefined) => JSON.stringify(what?.slice(0, 60) ?? 'nothing');
 
-function mustBeClean({ entries, unpackedBytes }: ArchiveContent, bytes: Buffer): void {
+function mustBeClean({ entries, unpackedBytes }: ListedContent, bytes: Buffer): void {
   const names = entries.map(({ name }) => name);
   if (new Set(names.map((name) => name.toLowerCase())).size !== names.length)
     throw new Broken('A name is there twice.');

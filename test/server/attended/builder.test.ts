@@ -3,7 +3,7 @@ import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type ArchiveContent, defaultArchiveLimits } from '../../../protocol/archive.ts';
+import { defaultArchiveLimits, type ListedContent } from '../../../protocol/archive.ts';
 import { proveImage } from '../../../protocol/attended-image.ts';
 import { verifyIndex } from '../../../protocol/component-index.ts';
 import { parsePublicKey } from '../../../protocol/keys.ts';
@@ -35,7 +35,7 @@ async function imageOf(shop: Shop, more: object = {}): Promise<Buffer> {
 /** The image as a box reads it: entries and the SHA-256 of each file. */
 async function readImage(
   bytes: Buffer,
-): Promise<{ content: ArchiveContent; sha256Of: (name: string) => string; tar: Buffer }> {
+): Promise<{ content: ListedContent; sha256Of: (name: string) => string; tar: Buffer }> {
   const chunks: Buffer[] = [];
   for await (const chunk of unpacked(pieces(bytes))) chunks.push(chunk);
   const tar = Buffer.concat(chunks);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { asUpdateError } from '../protocol/errors.ts';
 import * as s from '../protocol/schema.ts';
-import { appendSafely, move, readIfThere } from './files.ts';
+import { appendSafely, move, readIfReadable } from './files.ts';
 import type { At } from './machine.ts';
 import type { Places } from './places.ts';
 import type { Resident } from './tools.ts';
@@ -81,7 +81,7 @@ async function append(places: Places, line: string): Promise<void> {
 /** How far in a step of an update was when it was last heard of, seconds; null when nothing was noted of it. */
 export async function lastHeardOf(places: Places, update: string, step: string): Promise<number | null> {
   for (const file of [fileOf(places), olderOf(places)]) {
-    const events = ((await readIfThere(file)) ?? '').split('\n').flatMap(parse);
+    const events = ((await readIfReadable(file)) ?? '').split('\n').flatMap(parse);
     const last = events.findLast((event) => event.update === update && event.step === step);
     if (last) return last.into_s;
   }

@@ -60,7 +60,7 @@ export interface DaemonOptions {
 export async function startDaemon(tools: Resident, { firstCheckMs }: DaemonOptions): Promise<Daemon> {
   const { places, clock, log, config, box } = tools;
   await privateFolder(places.state);
-  await removeUnfinished(places.state);
+  await removeUnfinished(places.state).catch((error) => log.error('not cleared up', error)); // a card that takes no writes
   await makeFolder(places.run, 0o755);
   const listeners = new Set<() => void>();
   let seq = 0;

@@ -1,7 +1,9 @@
 import { asUpdateError, UpdateError } from '../protocol/errors.ts';
+import { clearUp } from './clear-up.ts';
 import type { Because } from './facts.ts';
 import { type Entry, saveJournal } from './journal.ts';
 import { type At, failsTo, type Step, type Working } from './machine.ts';
+import { giveSpare } from './spare.ts';
 import { confirm } from './steps/confirm.ts';
 import { download } from './steps/download.ts';
 import { install } from './steps/install.ts';
@@ -51,7 +53,11 @@ export async function follow(start: At, tools: Tools, { tries = 0, arrived = () 
   const bootId = await tools.box.bootId();
   let at = start;
   for (let n = tries + 1; ; ) {
-    await save({ at, bootId, tries: n }, tools);
+    const instead = await save({ at, bootId, tries: n }, tools);
+    if (instead !== undefined) {
+      [at, n] = [instead, 1];
+      continue;
+    }
     arrived(at, n);
     if (at.step === 'idle' || at.step === 'stuck') return at;
     const next = await advance(at, n, tools);
@@ -63,15 +69,45 @@ export async function follow(start: At, tools: Tools, { tries = 0, arrived = () 
 /**
  * Saves a position, without which nothing may act. But on the way back: what the journal says then leads there as
  * well, and what fills the disk is often what is about to be put back.
+ * @returns where to go instead when the disk is full: a release on trial is put back, what came before it is over
  */
-async function save(entry: Entry, tools: Tools): Promise<void> {
+async function save(entry: Entry, tools: Tools): Promise<At | undefined> {
+  const { at } = entry;
   try {
     await saveJournal(tools.places, entry);
-  } catch (error) {
-    const { at } = entry;
+  } catch (thrown) {
+    const error = asUpdateError(thrown);
+    if (error.code === 'DISK_FULL') {
+      if (isUnderWay(at)) return withoutRoom(at, error, tools);
+      if (await spareIsGiven(entry, tools)) return undefined;
+    }
     if (at.step === 'restored') await startAgain(at.baseline, tools);
     if (at.step !== 'rollback') throw error;
-    tools.log.error('the journal cannot be written', asUpdateError(error));
+    tools.log.error('the journal cannot be written', error);
+  }
+  return undefined;
+}
+
+/** Neither its beginning, which is refused then, nor the way back. */
+const isUnderWay = (at: At): at is At<Exclude<Working, 'download' | 'undo' | 'rollback' | 'restored'>> =>
+  ['verify', 'unpack', 'snapshot', 'stop', 'install', 'reboot', 'confirm'].includes(at.step);
+
+async function withoutRoom(at: At<Working>, error: UpdateError, tools: Tools): Promise<At> {
+  const next = await afterFailure(at, error, tools);
+  // What it fetched and copied may be what fills the disk.
+  if (next.step === 'idle') await clearUp(next, tools);
+  return next;
+}
+
+/** On the way back, which is what that room was taken for. */
+async function spareIsGiven(entry: Entry, { places }: Tools): Promise<boolean> {
+  if (!['rollback', 'restored', 'stuck'].includes(entry.at.step)) return false;
+  try {
+    await giveSpare(places);
+    await saveJournal(places, entry);
+    return true;
+  } catch {
+    return false; // taken by others at once
   }
 }
 

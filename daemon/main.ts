@@ -110,13 +110,14 @@ async function runOffline(args: string[]): Promise<number> {
   });
   const { placesUnder } = await import('./places.ts');
   const { loadConfig } = await import('./load-config.ts');
-  const { rollbackOffline } = await import('./offline-rollback.ts');
+  const { isBegun, rollbackOffline } = await import('./offline-rollback.ts');
   const { askYes } = await import('./ask.ts');
   const places = placesUnder(resolve(values.root ?? process.env.OPQ_UPDATER_ROOT ?? '/'));
   const kind = places.root === '/' ? 'systemd' : 'scratch';
   if (kind === 'systemd' && process.geteuid?.() !== 0) throw new UpdateError('NOT_PERMITTED', 'This takes root.');
   const box = await chooseBox(kind, places);
   const { values: config } = await loadConfig(places);
+  const reboots = kind === 'systemd' && !values['no-reboot'];
   const to = await rollbackOffline({
     places,
     box,
@@ -124,8 +125,13 @@ async function runOffline(args: string[]): Promise<number> {
     confirmed: async (version) =>
       values.yes === true ||
       askYes(`Put the box back to ${version ?? 'what it was'} now? Its services stop. [yes/no] `),
+  }).catch(async (error) => {
+    if (reboots && (await isBegun(places))) {
+      console.error('opq-updater: it is not over. The box reboots, and its guard goes on.');
+      await box.reboot('orderly');
+    }
+    throw error;
   });
-  const reboots = kind === 'systemd' && !values['no-reboot'];
   if (values.json) console.log(JSON.stringify({ to, reboots }));
   else {
     console.log(`The release ${to ?? 'from before the update'} is put back.`);

@@ -34,15 +34,21 @@ export async function rollbackOffline({ places, box, config, confirmed }: Offlin
   }
   const to = parseInstalledVersion(from) ?? null;
   if (!(await confirmed(to))) throw new UpdateError('CANCELLED', 'Nothing was changed.');
-  await box.endDaemon(active.split(' ').filter(Boolean));
-  if (!onTrial) {
-    const aside = join(places.aside, update ?? '');
-    // Where there is no room for it, it fails before anything is touched.
-    const how = { into: places.newSnapshot, kept: keptByUndo(places, config), enough: async () => {} };
-    await box.prepareUndo(folder, { ...how, aside });
-    await renameSafely(places.newSnapshot, places.trial);
+  const services = active.split(' ').filter(Boolean);
+  try {
+    await box.endDaemon(services);
+    if (!onTrial) {
+      const aside = join(places.aside, update ?? '');
+      const how = { into: places.newSnapshot, kept: keptByUndo(places, config), enough: async () => {} };
+      await box.prepareUndo(folder, { ...how, aside });
+      await renameSafely(places.newSnapshot, places.trial);
+    }
+    await writeFileSafely(begunMark(places), mark);
+  } catch (error) {
+    // No room for it, say: nothing was touched, and nothing stays stopped for it.
+    await box.startDaemon(services);
+    throw error;
   }
-  await writeFileSafely(join(places.trial, 'guard-begun'), mark);
   await box.restore(places.trial);
   if (await exists(places.stuckTrial)) await box.restore(places.stuckTrial);
   await writeFileSafely(join(places.trial, 'guard'), mark);
@@ -51,3 +57,7 @@ export async function rollbackOffline({ places, box, config, confirmed }: Offlin
 }
 
 const mark = 'reason=person\n';
+const begunMark = ({ trial }: Places): string => join(trial, 'guard-begun');
+
+/** True when files were touched: the guard, or the daemon, goes on with it in the next boot. */
+export const isBegun = (places: Places): Promise<boolean> => exists(begunMark(places));

@@ -5,7 +5,13 @@ import { UpdateError } from '../protocol/errors.ts';
 import { exists } from './files.ts';
 
 /** Folders that hold what an undo could not put back, or what must outlive one; a folder above or below is as bad. */
-const neverBelow = ['/boot', '/lib/modules', '/usr/lib/modules', '/var/lib/dpkg', '/proc', '/sys', '/dev', '/run'];
+const neverBelow = [
+  ...['/boot', '/lib/modules', '/usr/lib/modules', '/var/lib/dpkg', '/proc', '/sys', '/dev', '/run'],
+  // What the undo and its guard are made of, and what starts them: the folder is gone for a moment when it is put back.
+  ...['/bin', '/sbin', '/lib', '/lib64', '/usr/bin', '/usr/sbin', '/usr/lib64', '/usr/lib/systemd'],
+];
+/** Debian's libraries, of which the C library is one: `/usr/lib/aarch64-linux-gnu`. */
+const libraries = /^\/usr\/lib\/[^/]+-linux-[^/]+(\/|$)/;
 const ours = [
   '/var/lib/opq-updater',
   '/var/lib/opq-updater-ui',
@@ -14,20 +20,7 @@ const ours = [
   '/opt/opq-updater',
 ];
 /** Too large to copy, and full of what others own. */
-const neverItself = [
-  '/',
-  '/usr',
-  '/usr/local',
-  '/etc',
-  '/var',
-  '/lib',
-  '/usr/lib',
-  '/bin',
-  '/sbin',
-  '/home',
-  '/root',
-  '/opt',
-];
+const neverItself = ['/', '/usr', '/usr/local', '/etc', '/var', '/usr/lib', '/home', '/root', '/opt'];
 
 /**
  * The folders that a release may write: exactly those are copied before, and put back if need be.
@@ -40,7 +33,7 @@ export function undoablePaths(config: Config, asked: readonly string[]): string[
   const all = [...config.writable_paths, ...asked].map(clean);
   for (const path of all) {
     const clash = forbidden.find((other) => isWithin(path, other) || isWithin(other, path));
-    if (clash !== undefined || neverItself.includes(path) || path.startsWith('/boot')) {
+    if (clash !== undefined || neverItself.includes(path) || path.startsWith('/boot') || libraries.test(path)) {
       const why = clash === undefined || clash === path ? 'it' : clash;
       throw new UpdateError(
         'PATH_NOT_UNDOABLE',

@@ -2,8 +2,8 @@ import { validate as isCronExpression } from 'node-cron';
 import { channelKeys } from './channel-keys.ts';
 import { absolutePath, type Key, key, url } from './config-key.ts';
 import * as s from './schema.ts';
+import { unitName } from './unit-name.ts';
 
-const unitName = s.string(s.regex(/^[A-Za-z0-9@_.:-]{1,120}\.service$/));
 const count = (min: number, max: number) => s.int(s.minValue(min), s.maxValue(max));
 const bytes = count(1, 2 ** 40);
 

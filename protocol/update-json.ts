@@ -1,6 +1,7 @@
 import { UpdateError } from './errors.ts';
 import { linksSchema } from './key-chain.ts';
 import * as s from './schema.ts';
+import { unitName } from './unit-name.ts';
 import { updaterPathPattern, updaterVersionPattern } from './updater.ts';
 
 /** `update.json` is read into memory before anything is unpacked. */
@@ -19,7 +20,7 @@ const updateJsonSchema = s.strictObject({
   /** Component name to its version. */
   components: s.optional(s.record(s.string(s.regex(/^[a-z0-9][a-z0-9-]{0,63}$/)), s.string(s.maxLength(64)))),
   /** systemd units to stop before and to check after, beside those of the configuration. */
-  services: s.optional(s.array(s.string(s.regex(/^[A-Za-z0-9@_.-]{1,120}\.service$/)), s.maxLength(32))),
+  services: s.optional(s.array(unitName, s.maxLength(32))),
   /** Folders that install_update.sh writes, beside the `writable_paths` of the configuration. */
   writable_paths: s.optional(s.array(absoluteFolder, s.maxLength(32))),
   /** Release notes for people, plain text. */

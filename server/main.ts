@@ -31,7 +31,7 @@ Settings (JSON):
   attended     builds on demand: see docs/attended.md; without it there are none
 
 Stops on SIGTERM or SIGINT: running downloads get ${drainMs / 1000} s to finish; a second signal ends it at once.
-Exit codes: 0 stopped, 1 unexpected, 2 usage, settings, folder or port.
+Exit codes: 0 stopped, 1 unexpected, 2 usage, settings, folder or port, 4 a key of "attended".
 `;
 
 main().catch((thrown) => {

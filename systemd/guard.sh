@@ -11,6 +11,7 @@
 # trial/guard-begun  reason=REASON, from before the guard touches anything until the updater has told of it: where
 #                 trial/guard is not there too, it was cut off in the middle, and goes on before anything else may judge
 # trial/boots     boots on trial since the updater last reported; the updater sets it to 0
+# trial/spare     room on a full disk: removed when one of these cannot be written
 # run/heartbeat   uptime in whole seconds when the updater was last alive
 # run/stuck       the updater could not finish an undo, and has said so to people
 # run/trial       uptime in whole seconds when the trial began in this boot; missing = it began in an earlier one
@@ -43,6 +44,13 @@ uptime_s() {
 
 # On the disk when it returns, whole or not at all.
 put() { # FILE TEXT
+    written "$@" && return
+    # A release that has filled the disk: the updater took some room for this moment.
+    rm -f "$1.new" "$trial/spare"
+    written "$@"
+}
+
+written() { # FILE TEXT
     printf '%s\n' "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1" && sync "$(dirname "$1")"
 }
 

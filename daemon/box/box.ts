@@ -99,6 +99,8 @@ export interface Box {
    * @throws UpdateError BUSY when the box has to be ended as a whole
    */
   endDaemon(services: readonly string[]): Promise<void>;
+  /** Takes that back, as well as it can. */
+  startDaemon(services: readonly string[]): Promise<void>;
   /**
    * Reboots; returns once that is under way, this process then has seconds to live.
    * @param way `forced`: no service is asked to end; for a box that does not go down in order

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { UpdateError } from '../../protocol/errors.ts';
 import restoreProgram from '../../systemd/restore.sh';
-import { exists, makeFolder, readIfThere, remove, renameSafely, syncFile, syncFolder, write } from '../files.ts';
+import { exists, makeFolder, readIfReadable, remove, renameSafely, syncFile, syncFolder, write } from '../files.ts';
 import { imagePath, writeImage } from './undo/image.ts';
 import { updaterInUse } from './updater.ts';
 
@@ -137,9 +137,12 @@ async function sha256(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** What a snapshot says of itself: `key=value` lines, which the guard reads too. */
+/**
+ * What a snapshot says of itself: `key=value` lines, which the guard reads too. One that the disk cannot read says
+ * nothing; whether it is whole, its hash decides.
+ */
 export async function readAbout(folder: string): Promise<Record<string, string>> {
-  const text = (await readIfThere(join(folder, 'about'))) ?? '';
+  const text = (await readIfReadable(join(folder, 'about'))) ?? '';
   return Object.fromEntries(
     text.split('\n').flatMap((line) => [...line.matchAll(/^(\w+)=(.*)$/g)].map(([, k, v]) => [k, v])),
   );

@@ -42,8 +42,8 @@ export const restored: Step<'restored'> = {
   },
 };
 
-/** Once it may be chance: a network that was away, a person who shut the box down. Three times in a row it is the release. */
-const blamedWhenRepeated: readonly ErrorCode[] = ['NETWORK_LOST', 'SCRIPT_SHUT_DOWN'];
+/** Once it may be chance: a network that was away, a person who shut the box down, a full disk. Three times in a row it is the release. */
+const blamedWhenRepeated: readonly ErrorCode[] = ['NETWORK_LOST', 'SCRIPT_SHUT_DOWN', 'DISK_FULL'];
 const timesBefore = 2;
 
 async function isRepeated({ update, because }: At<'restored'>, places: Places): Promise<boolean> {

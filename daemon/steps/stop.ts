@@ -3,6 +3,7 @@ import { UpdateError } from '../../protocol/errors.ts';
 import { exists, remove, renameSafely, write } from '../files.ts';
 import type { Step } from '../machine.ts';
 import { takeSeal } from '../seal.ts';
+import { takeSpare } from '../spare.ts';
 import { setStuckAside, stuckMark } from '../stuck-trial.ts';
 import type { Tools } from '../tools.ts';
 import { rollbackBecause } from './rollback.ts';
@@ -30,6 +31,7 @@ export const stop: Step<'stop'> = {
       log.info('the services wrote after the snapshot: it is made again');
       await box.snapshot(places.newSnapshot, at.paths, await aboutOf(at, tools));
     }
+    await takeSpare(places);
     await setStuckAside(places);
     await write(join(places.run, 'trial'), `${clock.uptimeS()}\n`);
     await remove(stuckMark(places));

@@ -45,6 +45,7 @@ export function crashBox(root: string, bin: string, gateway: Gateway = 'none') {
     ...wayBack(root),
     sync: () => syncFileSystem(root),
     endDaemon: async () => {},
+    startDaemon: async () => {},
     async reboot() {
       writeFileSync(at(rebootMark), '');
       // It has seconds to live.

@@ -1,4 +1,4 @@
-import { appendFile, chmod, mkdir, readFile, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readFile, readlink, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readAbout, restoreSnapshot } from '../../daemon/box/snapshot.ts';
@@ -16,6 +16,7 @@ import { aKey } from '../support/a-key.ts';
 import { badUpdater } from '../support/an-updater.ts';
 import { anUpdate, aRelease, type Scene, scene, service } from '../support/fake-box.ts';
 import { newVersion, oldVersion } from '../support/samples.ts';
+import { fillDisk, smallDisk } from '../support/small-disk.ts';
 
 const begin: At<'download'> = { step: 'download', update: anUpdate };
 
@@ -344,6 +345,59 @@ it('removes what a release added when it puts the earlier one back', async () =>
   expect(trace).toEqual([...upTo('confirm'), ...wayBack]);
   expect(rest).toMatchObject({ because: { code: 'HEALTH_FAILED', step: 'confirm' } });
   expect(await exists(box.places.at('/etc/opq/added-by-the-release'))).toBe(false);
+});
+
+/** A box whose state lies on a disk of its own that is soon full. */
+async function sceneOnSmallDisk(disk: string, ...what: Parameters<typeof scene>): Promise<Scene> {
+  const box = await scene(...what);
+  await rm(box.places.state, { recursive: true });
+  await symlink(disk, box.places.state);
+  return box;
+}
+
+it('puts a release back that fills the disk as soon as it runs, and has written down that it does', async ({
+  skip,
+}) => {
+  const disk = smallDisk(1024) ?? skip();
+  const box = await sceneOnSmallDisk(disk, {
+    async reboot() {
+      if (!(await exists(join(disk, 'full')))) await fillDisk(join(disk, 'full'));
+      box.nextBoot('orderly');
+    },
+  });
+  const written: string[] = [];
+  await pinKey(box);
+  const arrived = async () => {
+    const found = await readJournal(box.places);
+    if (found.kind === 'entry') written.push(found.entry.at.step);
+  };
+  const rest = await follow(begin, box.tools, { arrived: () => void arrived() });
+  expect(rest).toMatchObject({ step: 'idle', because: { code: 'DISK_FULL', step: 'confirm' } });
+  expect(await box.version()).toBe(String(oldVersion));
+  expect(written).toContain('rollback');
+  expect(await exists(box.places.trial)).toBe(false);
+});
+
+it('gives an update up, with all that it fetched and copied, when the disk is full of that', async ({ skip }) => {
+  const disk = smallDisk(1024) ?? skip();
+  const unpack = async () => {
+    await mkdir(box.places.newSnapshot);
+    await fillDisk(join(box.places.newSnapshot, 'full'));
+  };
+  const box = await sceneOnSmallDisk(disk, {}, { unpack });
+  const { trace, rest } = await run(box);
+  expect(trace).toEqual(['download', 'verify', 'unpack', 'idle']);
+  expect(rest).toMatchObject({ because: { code: 'DISK_FULL', step: 'snapshot' } });
+  expect(await exists(box.places.newSnapshot)).toBe(false);
+  expect(box.calls).toEqual([]);
+});
+
+it('confirms though the disk cannot read what the copy of the release before says of itself', async () => {
+  const box = await scene();
+  // A folder in place of a file cannot be read, as a file cannot whose sectors are gone.
+  await mkdir(join(box.places.previous, 'about'), { recursive: true });
+  expect((await run(box)).rest).toMatchObject({ because: null });
+  expect((await readAbout(box.places.previous)).update).toBe(anUpdate.id);
 });
 
 it('confirms with the update server down and the services as they were', async () => {

@@ -43,6 +43,11 @@ it('holds a script that always shuts the box down against its release as well', 
   expect(await quarantinedAfter('SCRIPT_SHUT_DOWN', ['SCRIPT_SHUT_DOWN', 'SCRIPT_SHUT_DOWN'])).toBe(true);
 });
 
+it('holds a disk that is full in each of its trials against a release as well', async () => {
+  expect(await quarantinedAfter('DISK_FULL', ['DISK_FULL'])).toBe(false);
+  expect(await quarantinedAfter('DISK_FULL', ['DISK_FULL', 'DISK_FULL'])).toBe(true);
+});
+
 it('begins its count again after another end, or with another release', async () => {
   expect(await quarantinedAfter('NETWORK_LOST', ['NETWORK_LOST', 'NETWORK_LOST', 'POWER_LOST'])).toBe(false);
   expect(await quarantinedAfter('NETWORK_LOST', ['NETWORK_LOST', 'NETWORK_LOST'], newVersion - 1)).toBe(false);

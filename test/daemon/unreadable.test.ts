@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { startDaemon } from '../../daemon/daemon.ts';
 import { readHistory, recordEnd } from '../../daemon/history.ts';
-import { idleAt } from '../../daemon/resume.ts';
+import { saveJournal } from '../../daemon/journal.ts';
+import { idleAt, whereWeWere } from '../../daemon/resume.ts';
 import { statusOf } from '../../daemon/status.ts';
 import { anUpdate, playedWorker, scene } from '../support/fake-box.ts';
 
@@ -30,6 +31,15 @@ it('takes updates and shows its status whatever of its small files the disk cann
   const { why_not } = await daemon.check({ install: true, by: 'schedule', counts: true });
   // No key is pinned here: as far as this it came.
   expect(why_not).toMatchObject({ code: 'NO_TRUSTED_KEYS' });
+});
+
+it('takes up an update that a power cut ended though the disk cannot read what it was doing', async () => {
+  const box = await scene();
+  await saveJournal(box.places, { at: { step: 'download', update: anUpdate }, bootId: 'another', tries: 1 });
+  for (const name of ['black-box.jsonl', 'black-box.old.jsonl']) await mkdir(join(box.places.state, name));
+  box.nextBoot('cut');
+  const { at } = await whereWeWere(box.tools);
+  expect(at).toMatchObject({ step: 'download', update: { cuts: [{ step: 'download', intoS: null }] } });
 });
 
 it('puts a history aside that the disk cannot read, and goes on with a new one', async () => {

@@ -50,6 +50,9 @@ const forbidden = [
     '/usr/lib/modules',
     '/var/lib/dpkg/info',
   ],
+  ...['/bin', '/sbin/x', '/lib64', '/usr/bin', '/usr/bin/x', '/usr/sbin', '/usr/lib64'],
+  ...['/usr/lib/systemd', '/usr/lib/systemd/system', '/usr/lib/systemd/system/sysinit.target.wants'],
+  ...['/usr/lib/aarch64-linux-gnu', '/usr/lib/arm-linux-gnueabihf/x', '/usr/lib/x86_64-linux-gnu'],
   ...['/proc/self', '/sys', '/dev/shm', '/run/lock'],
   ...['/var/lib/opq-updater', '/var/lib/opq-updater/trial', '/etc/opq-updater', '/etc/opq-updater/keys/a'],
   ...['/var/opq', '/var/opq/updater', '/var/opq/updater/x', '/usr/lib/opq-box-updater'],
@@ -61,6 +64,11 @@ describe.each(forbidden)('%s', (path) => {
     const configured = { ...configWith(), writable_paths: [path] };
     expect(errorOf(() => undoablePaths(configured, []))).toBe('PATH_NOT_UNDOABLE');
   });
+});
+
+it('may be of other programs beside those of the system', () => {
+  const asked = ['/usr/lib/opq', '/usr/lib/python3', '/usr/libexec/opq', '/usr/local/bin', '/usr/share/opq'];
+  expect(undoablePaths(configWith({ writable_paths: ['/etc/opq'] }), asked)).toEqual(['/etc/opq', ...asked]);
 });
 
 it('never are the folders that the updater itself needs, wherever those are configured to be', () => {

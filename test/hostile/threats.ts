@@ -243,6 +243,16 @@ const box: readonly Threat[] = [
       'daemon/scratch/journal.test.ts': [
         'is at rest whatever becomes of the journal of a box at rest, and keeps the bad files',
       ],
+      'daemon/engine.test.ts': [
+        'puts a release back that fills the disk as soon as it runs, and has written down that it does',
+        'gives an update up, with all that it fetched and copied, when the disk is full of that',
+      ],
+      'systemd/guard.test.ts': [
+        'puts it back on a disk that the release has filled, in the room that the updater took for that',
+      ],
+      'daemon/unreadable.test.ts': [
+        'takes updates and shows its status whatever of its small files the disk cannot read any more',
+      ],
       [scripts]: ['puts the earlier release back and starts it though nothing can be written down any more'],
     },
   },

@@ -183,6 +183,7 @@ export function newMachine(root: string) {
     },
     sync: async () => {},
     endDaemon: async () => {},
+    startDaemon: async () => {},
     reboot: async () => void end('reboot'),
   });
 

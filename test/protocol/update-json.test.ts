@@ -34,6 +34,7 @@ describe('update.json of a package', () => {
     ['has a key named __proto__', '{"__proto__":{"notes":"x"}}'],
     ['has a component version that is a number', '{"components":{"makai":1}}'],
     ['names a service without its ending', '{"services":["box-config-daemon"]}'],
+    ['names a service of the updater', '{"services":["opq-updater.service"]}'],
     ['names a service with an option', '{"services":["--all .service"]}'],
     ['writes a relative path', '{"writable_paths":["usr/local"]}'],
     ['writes a path with ..', '{"writable_paths":["/usr/local/../../etc"]}'],

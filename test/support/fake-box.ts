@@ -109,6 +109,7 @@ export async function scene(
     ...wayBack(root),
     sync: async () => {},
     endDaemon: async () => {},
+    startDaemon: async () => {},
     reboot: async () => nextBoot('orderly'),
     ...over,
   };

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -22,4 +23,22 @@ export function smallDisk(kib: number): string | undefined {
     rmSync(dir, { recursive: true });
   });
   return dir;
+}
+
+/** Writes a file until there is no room for one more byte. */
+export async function fillDisk(path: string): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    for (const size of [65_536, 4096, 1]) {
+      const piece = Buffer.alloc(size, 1);
+      for (let full = false; !full; ) {
+        await file.write(piece).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOSPC') throw error;
+          full = true;
+        });
+      }
+    }
+  } finally {
+    await file.close();
+  }
 }

@@ -6,14 +6,15 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { makeSnapshot } from '../../daemon/box/snapshot.ts';
 import { exists } from '../../daemon/files.ts';
+import { fillDisk, smallDisk } from '../support/small-disk.ts';
 
 const guardProgram = fileURLToPath(new URL('../../systemd/guard.sh', import.meta.url));
 const shells = { dash: ['dash'], busybox: ['busybox', 'sh'] } as const;
 
 /** A box in a folder, with a release on trial: its file is new, the snapshot holds the old one. */
-async function boxOnTrial(shell: readonly string[]) {
-  const root = await mkdtemp(join(tmpdir(), 'opq-guard-'));
-  onTestFinished(() => rm(root, { recursive: true, force: true }));
+async function boxOnTrial(shell: readonly string[], disk?: string) {
+  const root = disk ?? (await mkdtemp(join(tmpdir(), 'opq-guard-')));
+  if (disk === undefined) onTestFinished(() => rm(root, { recursive: true, force: true }));
   const at = (path: string) => join(root, path);
   const trial = at('var/lib/opq-updater/trial');
   const state = at('var/lib/opq-updater');
@@ -65,6 +66,19 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
     expect([box.guard('boot'), box.guard('watch')]).toEqual([0, 0]);
     expect(await box.release()).toBe('new');
     expect(await box.calls()).toEqual([]);
+  });
+
+  it('puts it back on a disk that the release has filled, in the room that the updater took for that', async ({
+    skip,
+  }) => {
+    const disk = smallDisk(2048) ?? skip();
+    const box = await boxOnTrial(shell, disk);
+    await box.put('uptime', '1000.00 1.00\n');
+    await writeFile(join(box.trial, 'spare'), Buffer.alloc(128 * 1024, 1));
+    await fillDisk(box.at('full'));
+    expect(box.guard('watch')).toBe(0);
+    expect(await box.release()).toBe('old');
+    expect(await box.verdict()).toBe('reason=heartbeat\n');
   });
 
   it('puts the earlier release back after three boots in which the updater never reported, and reboots', async () => {

@@ -21,7 +21,7 @@ export const typedPages: readonly TypedPage[] = [
   { page: 'install.md', elsewhere: /--migrate/ },
   { page: 'technician.md', after: "opq-updater status | grep -q 'postponed'; opq-updater postpone --end" },
   { page: 'opq-updater.md' },
-  { page: 'attended.md', before: 'opq-release keygen builder && cp builder/public_key.pem builder_key.pem' },
+  { page: 'attended.md', before: 'opq-release keygen builder && cp builder/public_key.pem builder_public_key.pem' },
   // The emulator says nothing of its hardware, a Raspberry Pi does.
   { page: 'tuf.md', before: 'opq-updater config set hardware rpi/3' },
 ];

@@ -157,7 +157,7 @@ export const verbs: readonly Verb[] = [
     examples: [
       'opq-updater keys add public_key.pem',
       'opq-updater keys add http://updates.example/public_key.pem --name publisher',
-      'opq-updater keys add builder_key.pem --builder',
+      'opq-updater keys add builder_public_key.pem --builder',
     ],
     options: {
       name: { type: 'string', value: 'NAME', about: "What to call it here (default: the file's name without .pem)" },

@@ -71,6 +71,7 @@ export function scratchBox(root: string): Box {
       const up = await state('any.service').catch(() => undefined); // nobody answers: it is down
       if (up) throw new UpdateError('BUSY', `The scratch box in ${root} is up: end it first.`);
     },
+    startDaemon: async () => {},
     async reboot() {
       await systemctl('reboot');
     },

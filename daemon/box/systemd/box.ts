@@ -26,6 +26,12 @@ function notify(...words: string[]): Promise<void> {
 
 const snapshots = wayBack('/');
 
+/** With the guard's watch, which would take the silence for a fault of the release. */
+const daemonUnits = [
+  ...['opq-updater-watch.timer', 'opq-updater-control.socket', 'opq-updater-page.socket'],
+  'opq-updater.service',
+];
+
 /** A real box: systemd is PID 1 and `/` is `/`. */
 export function systemdBox(): Box {
   return {
@@ -78,12 +84,13 @@ export function systemdBox(): Box {
     },
 
     async endDaemon(services) {
-      // The guard's watch would take the silence for a fault of the release.
-      const units = ['opq-updater-watch.timer', 'opq-updater-control.socket', 'opq-updater-page.socket'];
-      await systemctl(['stop', '--', ...units, 'opq-updater.service', ...services]);
+      await systemctl(['stop', '--', ...daemonUnits, ...services]);
       await killScript();
       const { state } = await unitState('opq-updater.service');
       if (state === 'active') throw new UpdateError('BUSY', 'opq-updater.service should be stopped, found it active.');
+    },
+    async startDaemon(services) {
+      await systemctl(['start', '--', ...services, ...daemonUnits]);
     },
     async reboot(way) {
       if (way === 'orderly' && (await goingDown())) return;

@@ -17,11 +17,12 @@ import type { Resident, Tools } from './tools.ts';
 import { beginUndo, viewUndo, viewUndoOfTrial } from './undo-previous.ts';
 import { cancellable, viewOf } from './update-view.ts';
 
-/** A full or failing disk may be better in a minute. */
+/** A full or failing disk may be better in a minute; then in two, for a try stops and starts the services. */
 const tryAgainMs = 60_000;
+const longestMs = 3600_000;
 const stuckRebootMs = 60_000;
 /** A disk that takes no writes for so many tries may in another boot; so seldom that the box is of some use meanwhile. */
-const mostInVain = 10;
+const mostInVain = 6;
 const leastUptimeS = 3600;
 
 export interface Updates {
@@ -105,7 +106,8 @@ export function openUpdates(base: Resident, hooks: UpdatesHooks): Updates {
       return;
     }
     if (++inVain >= mostInVain && clock.uptimeS() >= leastUptimeS) await rebootBecause('nothing can be written', base);
-    setTimeout(() => void updates.start().catch(cannotGoOn), tryAgainMs).unref();
+    const waitMs = Math.min(tryAgainMs * 2 ** (inVain - 1), longestMs);
+    setTimeout(() => void updates.start().catch(cannotGoOn), waitMs).unref();
   }
 
   /** To a rest, and on from there as long as something is left to put back. */

@@ -10,6 +10,7 @@
 # trial/about     key=value lines from the updater: trial_boots, trial_deadline_s, heartbeat_s, script_timeout_s
 # trial/guard-begun  reason=REASON, from before the guard touches anything until the updater has told of it: where
 #                 trial/guard is not there too, it was cut off in the middle, and goes on before anything else may judge
+# trial/guard-full-N  the same two, empty, on a full disk
 # trial/boots     boots on trial since the updater last reported; the updater sets it to 0
 # trial/spare     room on a full disk: removed when one of these cannot be written
 # run/heartbeat   uptime in whole seconds when the updater was last alive
@@ -54,6 +55,16 @@ written() { # FILE TEXT
     printf '%s\n' "$2" >"$1.new" && sync "$1.new" && mv "$1.new" "$1" && sync "$(dirname "$1")"
 }
 
+# The same two marks where the disk is full to the last block: empty files find room, three of them count the tries.
+marked_empty() {
+    for n in 1 2 3; do
+        [ ! -e "$trial/guard-full-$n" ] || continue
+        touch "$trial/guard-full-$n" "$trial/guard-begun" && sync "$trial"
+        return
+    done
+    return 1
+}
+
 on_trial() { [ -d "$trial" ] && [ ! -e "$trial/guard" ]; }
 
 put_back() { # REASON SENTENCE
@@ -63,11 +74,12 @@ put_back() { # REASON SENTENCE
         return 1
     fi
     tries=$((tries + 1))
-    if ! put "$trial/guard-tries" "$tries"; then
+    if put "$trial/guard-tries" "$tries"; then
+        put "$trial/guard-begun" "reason=$1" || return 1
+    elif ! marked_empty; then
         say "$2: but the disk takes no writes, so nothing can be put back"
         return 1
     fi
-    put "$trial/guard-begun" "reason=$1" || return 1
     say "$2: the earlier release is put back"
     # What is left of the updater or of a script must not write meanwhile, nor be started again.
     "$systemctl" kill --kill-whom=all --signal=KILL opq-updater.service opq-updater-script.service 2>/dev/null

@@ -81,6 +81,23 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
     expect(await box.verdict()).toBe('reason=heartbeat\n');
   });
 
+  it('puts it back three times at most where the disk is full to the last block', async ({ skip }) => {
+    const box = await boxOnTrial(shell, smallDisk(2048) ?? skip());
+    await box.put('uptime', '1000.00 1.00\n');
+    await fillDisk(box.at('full'));
+    for (const _ of [1, 2, 3]) {
+      await writeFile(box.at('etc/opq/release'), 'new\n');
+      await fillDisk(box.at('full-again'));
+      expect(box.guard('watch')).toBe(0);
+      expect(await box.release()).toBe('old');
+      await rm(join(box.trial, 'guard'), { force: true });
+    }
+    await writeFile(box.at('etc/opq/release'), 'new\n');
+    await fillDisk(box.at('full-again'));
+    expect(box.guard('watch')).not.toBe(0);
+    expect(await box.release()).toBe('new');
+  });
+
   it('puts the earlier release back after three boots in which the updater never reported, and reboots', async () => {
     const box = await boxOnTrial(shell);
     for (const boot of [1, 2, 3]) {

@@ -106,7 +106,9 @@ export function hotAnswers(dir: string, nowMs: () => number, told: Told) {
       const memory = current(request.url ?? '');
       if (memory?.kept === undefined) return false;
       const { kept } = memory;
-      const { method, headers } = request;
+      const { method } = request;
+      // To have them by name takes as long as all the rest.
+      const headers = request.rawHeaders.some(asksForMore) ? request.headers : {};
       if ((method !== 'GET' && method !== 'HEAD') || headers.range !== undefined) return false;
       // Behind others on its connection: those who limit how many may be there have to see it.
       if (response.socket === null) return false;
@@ -154,6 +156,9 @@ function keptOf(res: ServerResponse, { status, body }: Context['response']): Kep
 /** As they were set, in capitals and small letters. The types know it of requests alone. */
 const namesOf = (res: ServerResponse): string[] =>
   (res as ServerResponse & Pick<ClientRequest, 'getRawHeaderNames'>).getRawHeaderNames();
+
+/** Of a condition or a range; values that look like it do no harm. */
+const asksForMore = (name: string): boolean => /^(if-|range$)/i.test(name);
 
 const ofTheBody = /^content-(type|length)$/i;
 

@@ -29,6 +29,11 @@ const rows: Readonly<Record<Mutation['area'], readonly (readonly [string, string
   machine: [
     ['daemon/machine.ts', "  confirm: 'rollback',\n  undo", "  confirm: 'idle',\n  undo", engine],
     ['daemon/engine.ts', "if (at.step !== 'rollback') throw error;", '', [...engine, 'test/daemon/journal.test.ts']],
+    ['daemon/engine.ts', 'if (isUnderWay(at)) return withoutRoom(at, error, tools);', '', engine],
+    ['daemon/engine.ts', 'if (await spareIsGiven(entry, tools)) return undefined;', '', engine],
+    ['daemon/steps/stop.ts', 'await takeSpare(places);', '', engine],
+    ['daemon/writable.ts', ' || libraries.test(path)', '', ['test/daemon/writable.test.ts']],
+    ['protocol/unit-name.ts', "!name.startsWith('opq-updater')", 'true || name', ['test/protocol/update-json.test.ts']],
     ['daemon/engine.ts', 'if (tries > maxTries)', 'if (tries > maxTries * 1000)', engine],
     ['daemon/engine.ts', "at.update.id)) ? 'rollback' :", "at.update.id)) ? 'idle' :", engine],
     ['daemon/resume.ts', 'boot.same || at.stuckBoots >= maxStuckBoots', 'boot.same', resume],
@@ -55,6 +60,9 @@ const rows: Readonly<Record<Mutation['area'], readonly (readonly [string, string
     ['daemon/work/tasks.ts', 'if (pack.sha256 !== job.sha256) {', 'if (pack.sha256 === null) {', unpack],
   ],
   undo: [
+    ['daemon/offline-rollback.ts', 'await box.startDaemon(services);', '', ['test/daemon/offline-rollback.test.ts']],
+    ['systemd/guard.sh', 'rm -f "$1.new" "$trial/spare"', 'true', guard],
+    ['systemd/guard.sh', 'elif ! marked_empty; then', 'else', guard],
     ['daemon/steps/rollback.ts', '!(await box.snapshotIntact(places.trial))', 'at.paths === undefined', [...undo, ...resume]],
     ['daemon/steps/rollback.ts', "  'HEALTH_FAILED',\n", '', [...undo]],
     ['daemon/steps/rollback.ts', 'wasStuck ? places.stuckTrial : places.trial', 'places.trial', resume],

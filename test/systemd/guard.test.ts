@@ -79,6 +79,8 @@ describe.each(Object.entries(shells))('under %s the guard', (_, shell) => {
     expect(box.guard('watch')).toBe(0);
     expect(await box.release()).toBe('old');
     expect(await box.verdict()).toBe('reason=heartbeat\n');
+    // With marks that say why.
+    expect(await exists(join(box.trial, 'guard-full-1'))).toBe(false);
   });
 
   it('puts it back three times at most where the disk is full to the last block', async ({ skip }) => {

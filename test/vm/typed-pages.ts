@@ -18,7 +18,7 @@ export const typedPages: readonly TypedPage[] = [
     after: "opq-updater keys list | grep -q '^reserve '",
   },
   { page: 'operator.md' },
-  { page: 'install.md', elsewhere: /--migrate/ },
+  { page: 'install.md', elsewhere: /--(migrate|uninstall)/ },
   { page: 'technician.md', after: "opq-updater status | grep -q 'postponed'; opq-updater postpone --end" },
   { page: 'opq-updater.md' },
   { page: 'attended.md', before: 'opq-release keygen builder && cp builder/public_key.pem builder_public_key.pem' },

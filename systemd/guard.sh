@@ -10,7 +10,7 @@
 # trial/about     key=value lines from the updater: trial_boots, trial_deadline_s, heartbeat_s, script_timeout_s
 # trial/guard-begun  reason=REASON, from before the guard touches anything until the updater has told of it: where
 #                 trial/guard is not there too, it was cut off in the middle, and goes on before anything else may judge
-# trial/guard-full-N  the same two, empty, on a full disk
+# trial/guard-full-N  a try on a disk without room for these marks, an empty file each
 # trial/boots     boots on trial since the updater last reported; the updater sets it to 0
 # trial/spare     room on a full disk: removed when one of these cannot be written
 # run/heartbeat   uptime in whole seconds when the updater was last alive

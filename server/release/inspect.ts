@@ -94,20 +94,12 @@ async function attempt<T>(work: () => Promise<T>): Promise<Attempt<T>> {
 
 const reasonText = ({ code, message }: UpdateError) => `${code} ${message}`;
 
-function contentRows({
-  entries,
-  unpackedBytes,
-  fileCount,
-  entryCount,
-  updateJson,
-}: ListedContent): [string, string | undefined][] {
+function contentRows({ entries, unpackedBytes, updateJson }: ListedContent): [string, string | undefined][] {
   const files = entries.filter(({ kind }) => kind === 'file');
+  const folders = entries.length - files.length;
   const components = Object.entries(updateJson?.components ?? {}).map(([name, version]) => `${name} ${version}`);
   return [
-    [
-      'unpacked',
-      `${sizeText(unpackedBytes)} in ${counted(fileCount, 'file')} and ${counted(entryCount - fileCount, 'folder')}`,
-    ],
+    ['unpacked', `${sizeText(unpackedBytes)} in ${counted(files.length, 'file')} and ${counted(folders, 'folder')}`],
     ['holds', topLevel(files).join('\n')],
     ['hardware', updateJson?.hardware && printable(updateJson.hardware.join(', '))],
     ['components', printable(components.join(', '))],

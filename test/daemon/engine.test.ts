@@ -13,9 +13,8 @@ import { maxStuckBoots } from '../../daemon/stuck-trial.ts';
 import type { Tools } from '../../daemon/tools.ts';
 import { beginUndo } from '../../daemon/undo-previous.ts';
 import { UpdateError } from '../../protocol/errors.ts';
-import { aKey } from '../support/a-key.ts';
 import { badUpdater } from '../support/an-updater.ts';
-import { anUpdate, aRelease, type Scene, scene, service } from '../support/fake-box.ts';
+import { anUpdate, aRelease, pinKey, type Scene, scene, service } from '../support/fake-box.ts';
 import { newVersion, oldVersion } from '../support/samples.ts';
 import { fillDisk, smallDisk } from '../support/small-disk.ts';
 
@@ -27,11 +26,6 @@ async function run(box: Scene, start: At = begin): Promise<{ trace: string[]; re
   const trace: string[] = [];
   const rest = await follow(start, box.tools, { arrived: ({ step }) => void trace.push(step) });
   return { trace, rest };
-}
-
-async function pinKey({ places }: Scene): Promise<void> {
-  await mkdir(places.at('/etc/opq-updater/keys'), { recursive: true });
-  await writeFile(places.at('/etc/opq-updater/keys/publisher.pem'), aKey);
 }
 
 /** An update that has come as far as its confirmation, and the process that ended there. */

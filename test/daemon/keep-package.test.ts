@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readAbout } from '../../daemon/box/snapshot.ts';
@@ -10,8 +10,7 @@ import { keptBytes, makeRoom } from '../../daemon/space.ts';
 import { packageFiles } from '../../daemon/steps/package-files.ts';
 import { beginUndo } from '../../daemon/undo-previous.ts';
 import { packageName, signatureName } from '../../protocol/version.ts';
-import { aKey } from '../support/a-key.ts';
-import { anUpdate, aRelease, playedWorker, type Scene, scene } from '../support/fake-box.ts';
+import { anUpdate, aRelease, pinKey, playedWorker, type Scene, scene } from '../support/fake-box.ts';
 import { newVersion } from '../support/samples.ts';
 
 const updates = [
@@ -37,8 +36,7 @@ async function boxFor(over: Parameters<typeof scene>[0] = {}) {
     },
     { verify },
   );
-  await mkdir(box.places.at('/etc/opq-updater/keys'), { recursive: true });
-  await writeFile(box.places.at('/etc/opq-updater/keys/publisher.pem'), aKey);
+  await pinKey(box);
   const { values } = await box.tools.config();
   const install = async (update: typeof anUpdate, travel: Travel = {}) => {
     to = update.to;

@@ -1,12 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { follow } from '../../daemon/engine.ts';
 import { exists } from '../../daemon/files.ts';
 import { isBegun, rollbackOffline } from '../../daemon/offline-rollback.ts';
 import { UpdateError } from '../../protocol/errors.ts';
-import { aKey } from '../support/a-key.ts';
 import { codeOf } from '../support/error-of.ts';
-import { anUpdate, scene, service } from '../support/fake-box.ts';
+import { anUpdate, pinKey, scene, service } from '../support/fake-box.ts';
 import { newVersion } from '../support/samples.ts';
 
 /** A box with a confirmed release, and what an undo from outside does to its daemon. */
@@ -17,8 +15,7 @@ async function confirmed(over: Parameters<typeof scene>[0]) {
     startDaemon: async (services) => void calls.push(`start ${services}`),
     ...over,
   });
-  await mkdir(box.places.at('/etc/opq-updater/keys'), { recursive: true });
-  await writeFile(box.places.at('/etc/opq-updater/keys/publisher.pem'), aKey);
+  await pinKey(box);
   await follow({ step: 'download', update: anUpdate }, box.tools);
   const { values: config } = await box.tools.config();
   const undo = () => rollbackOffline({ ...box, config, confirmed: async () => true });

@@ -11,6 +11,7 @@ import { openLog } from '../../daemon/log.ts';
 import { type Places, placesUnder } from '../../daemon/places.ts';
 import type { Tools } from '../../daemon/tools.ts';
 import type { TaskName, Worker } from '../../daemon/work/worker.ts';
+import { aKey } from './a-key.ts';
 import { newVersion, oldVersion } from './samples.ts';
 
 export const service = 'box-config-daemon.service';
@@ -141,6 +142,12 @@ export async function scene(
   };
   const version = async () => (await readFile(places.at(versionPath), 'utf8')).trim();
   return { root, places, tools, box, calls, services, update: anUpdate, nextBoot, version };
+}
+
+/** Without a pinned key no update begins. */
+export async function pinKey({ places }: Pick<Scene, 'places'>): Promise<void> {
+  await mkdir(places.at('/etc/opq-updater/keys'), { recursive: true });
+  await writeFile(places.at('/etc/opq-updater/keys/publisher.pem'), aKey);
 }
 
 export const anUpdate: Update = {
